@@ -26,8 +26,10 @@ find_library(C10_LIBRARY c10 PATHS ${TORCH_ROOT}/lib NO_DEFAULT_PATH)
 samara_need("LibTorch >= 2.11      pip install torch, or CMAKE_PREFIX_PATH=<unpacked libtorch>"
   TORCH_ROOT AND TORCH_CPU_LIBRARY AND C10_LIBRARY)
 if(TORCH_ROOT)
-  file(STRINGS ${TORCH_ROOT}/include/torch/headeronly/version.h version_lines REGEX "define TORCH_VERSION ")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" SAMARA_TORCH_VERSION "${version_lines}")
+  # The version string may stand on the line after its #define.
+  file(READ ${TORCH_ROOT}/include/torch/headeronly/version.h version_text)
+  string(REGEX MATCH "define TORCH_VERSION [^\"]*\"([0-9]+\\.[0-9]+\\.[0-9]+)" found "${version_text}")
+  set(SAMARA_TORCH_VERSION "${CMAKE_MATCH_1}")
   if(SAMARA_TORCH_VERSION VERSION_LESS 2.11)
     list(APPEND missing "  LibTorch >= 2.11      found ${SAMARA_TORCH_VERSION} at ${TORCH_ROOT}")
   endif()
