@@ -1,0 +1,486 @@
+// core.hpp - what every Samara plugin in C++20 uses: the current call, failing, logging,
+// parameters, descriptors. Header-only, over samara.h, and needs no LibTorch.  tensor.hpp adds
+// operators; objective.hpp, optimizer.hpp, synthesizer.hpp and instruction.hpp turn a class into a
+// plugin of that kind; samara.hpp includes all of them.
+//
+// Errors   With exceptions (the default) whatever a plugin throws is caught at the boundary and
+// becomes a status
+//          and a text: the host then names the plugin and the function.  With -fno-exceptions the
+//          first failure is remembered, later SDK calls do nothing, and the function returns the
+//          first failure.  Nothing ever leaves the plugin, so a plugin may carry a C++ runtime of
+//          its own.
+// Threads  The functions below speak for the call that this thread is in.  Other threads have no
+// call: inside a
+//          parallel_for body use plain memory only.
+// Lifetime A text or span that the host hands over dies with the call unless its comment says
+// otherwise.
+#pragma once
+#include "samara.h"
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <iterator>
+#include <limits>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace samara {
+
+/// For open-ended bounds of parameters: param::number("beta", "1.0", 0, kInfinity, "...").
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// A C++ text as the ABI's {pointer, length}.  Borrows: the text must outlive the use.
+inline samara_str text(std::string_view s) {
+    return {s.data(), static_cast<int64_t>(s.size())};
+}
+
+/// The other way round.  An absent text (pointer NULL) becomes an empty view.
+inline std::string_view view(samara_str s) {
+    return s.ptr == nullptr ? std::string_view{}
+                            : std::string_view(s.ptr, static_cast<size_t>(s.len));
+}
+
+// ---- the current call
+// ---------------------------------------------------------------------------------------
+
+/// The call that this thread is in.  Set by boundary(); plugins rarely look at it.
+struct Context {
+    const samara_host* host = nullptr;           ///< services; nullptr outside a call
+    const samara_tensor_api* tensors = nullptr;  ///< operators; nullptr where the host offers none
+    samara_call* call = nullptr;                 ///< identifies the call to the host
+    int64_t status = SAMARA_OK;                  ///< the first failure so far
+};
+inline thread_local Context context;
+
+/// Thrown inside the plugin when the host refused something.  The host already holds the text.
+struct Failure : std::exception {
+    explicit Failure(int64_t s) : status(s) {}
+    const char* what() const noexcept override { return "the host refused a call"; }
+    int64_t status;  ///< SAMARA_INVALID, ...
+};
+
+/// Checks a status that a host function returned: does nothing for >= 0, else throws Failure (with
+/// exceptions off: remembers it as the result of this call).
+inline void check(int64_t status) {
+    if (status >= 0) {
+        return;
+    }
+    if (context.status == SAMARA_OK) {
+        context.status = status;
+    }
+#if defined(__cpp_exceptions)
+    throw Failure(status);
+#endif
+}
+
+/// Fails the current call.  `message` says what was wrong, where, and what was expected; the host
+/// adds the plugin's id and the function.  With exceptions it does not return.
+///   SAMARA_INVALID      the input or a parameter makes no sense
+///   SAMARA_UNSUPPORTED  it makes sense but this plugin cannot do it
+///   SAMARA_NUMERIC      a value that is not finite arose (the run stops with the exit code for
+///   that)
+inline void fail(std::string_view message, int64_t status = SAMARA_INVALID) {
+    if (context.status == SAMARA_OK) {
+        context.host->set_error(context.call, text(message));
+    }
+    check(status);
+}
+
+/// Runs a plugin's code at the boundary: enters the call, and turns every exception into status and
+/// text. The tables of the kinds use it; only a plugin that fills a C table by hand needs it
+/// itself.
+template <class Body>
+int64_t boundary(const samara_host* host, samara_call* call, Body&& body) noexcept {
+    const auto* tensors =
+        static_cast<const samara_tensor_api*>(host->get_extension(call, "tensor/1"));
+    const Context outer = std::exchange(context, Context{host, tensors, call, SAMARA_OK});
+#if defined(__cpp_exceptions)
+    try {
+        body();
+    } catch (const Failure& failure) {
+        context.status = failure.status;
+    } catch (const std::exception& error) {
+        host->set_error(call, text(error.what()));
+        context.status = SAMARA_INTERNAL;
+    } catch (...) {
+        host->set_error(call, text("it threw something that is no std::exception"));
+        context.status = SAMARA_INTERNAL;
+    }
+#else
+    body();
+#endif
+    return std::exchange(context, outer).status;
+}
+
+// ---- services of the host
+// -----------------------------------------------------------------------------------
+
+enum class Level : int64_t { debug = 0, info = 1, warning = 2, error = 3 };
+
+/// One line into the run's log, with the plugin's id in front.  UTF-8, no newline at the end.
+inline void log(Level level, std::string_view message) {
+    context.host->log(context.call, static_cast<int64_t>(level), text(message));
+}
+
+/// Reports one number for this call: metrics.jsonl shows the mean over the step under
+/// "<plugin>/<name>".
+inline void metric(const char* name, double value) {
+    samara_value v{};
+    v.tag = SAMARA_FLOAT;
+    v.u.d = value;
+    context.host->metric(context.call, name, SAMARA_SCALAR, &v);
+}
+
+/// Reports one number per item of `level` (SAMARA_PER_RELATION: [R], ...), averaged by the host
+/// with the items' weights, relations also per tag.  Copies.
+inline void metric(const char* name, int64_t level, std::span<const double> values) {
+    samara_value v{};
+    v.tag = SAMARA_FLOATS;
+    v.len = static_cast<int64_t>(values.size());
+    v.u.floats = values.data();
+    context.host->metric(context.call, name, level, &v);
+}
+
+/// True when the run is to stop.  Ask at least once a second in long calls.
+inline bool cancelled() {
+    return context.host->cancelled(context.call) != 0;
+}
+
+/// Leaves the call with SAMARA_CANCELLED when the run is to stop; the host does not call that a
+/// fault.
+inline void stop_if_cancelled() {
+    if (cancelled()) {
+        fail("cancelled", SAMARA_CANCELLED);
+    }
+}
+
+/// Where the run stands: seed, step of total_steps, epoch, evaluating, pipeline, device, names
+/// behind rel.tag. Valid during the call.
+inline const samara_info& info() {
+    return *context.host->info(context.call);
+}
+
+/// Runs body(first, last) over slices of [begin, end) on the host's threads and returns when all
+/// have ended. `grain` is the smallest slice worth a thread.  Bodies see plain memory only: no
+/// tensors, no log, no fail(). What a body throws is passed on in the calling thread (the first one
+/// wins).
+template <class Body>
+void parallel_for(int64_t begin, int64_t end, int64_t grain, Body&& body) {
+    struct State {
+        std::remove_reference_t<Body>* body;
+        std::mutex lock;
+#if defined(__cpp_exceptions)
+        std::exception_ptr thrown;
+#endif
+    } state;
+    state.body = &body;
+    const auto run = [](void* ctx, int64_t first, int64_t last) {
+        auto& s = *static_cast<State*>(ctx);
+#if defined(__cpp_exceptions)
+        try {
+            (*s.body)(first, last);
+        } catch (...) {
+            const std::scoped_lock hold(s.lock);
+            if (!s.thrown) {
+                s.thrown = std::current_exception();
+            }
+        }
+#else
+        (*s.body)(first, last);
+#endif
+    };
+    const int64_t status = context.host->parallel_for(context.call, begin, end, grain, run, &state);
+#if defined(__cpp_exceptions)
+    if (state.thrown) {
+        std::rethrow_exception(state.thrown);
+    }
+#endif
+    check(status);
+}
+
+// ---- parameters
+// ---------------------------------------------------------------------------------------------
+
+/// Declarations of parameters.  `fallback` is the default as TOML text, or nullptr: the user must
+/// give it.  A bound belongs to the range unless `flags` says SAMARA_P_OPEN_MIN or
+/// SAMARA_P_OPEN_MAX; SAMARA_P_OPTIONAL makes an absent value legal (Params::given is then false).
+/// The host checks all of it before `create`, so a plugin never sees a value out of range.  A
+/// released key is never renamed and keeps its meaning.
+namespace param {
+/// A float; an integer in the file is accepted.
+constexpr samara_param number(const char* key,
+                              const char* fallback,
+                              double min,
+                              double max,
+                              const char* doc,
+                              int64_t flags = 0) {
+    return {key, SAMARA_P_FLOAT, fallback, min, max, flags, nullptr, doc};
+}
+/// A 64-bit integer; bounds up to 2^53 are exact.
+constexpr samara_param integer(const char* key,
+                               const char* fallback,
+                               double min,
+                               double max,
+                               const char* doc,
+                               int64_t flags = 0) {
+    return {key, SAMARA_P_INT, fallback, min, max, flags, nullptr, doc};
+}
+constexpr samara_param flag(const char* key, const char* fallback, const char* doc) {
+    return {key, SAMARA_P_BOOL, fallback, 0, 0, 0, nullptr, doc};
+}
+/// One of `choices`, written "a|b|c".  The fallback is TOML text: "\"a\"".
+constexpr samara_param choice(const char* key,
+                              const char* fallback,
+                              const char* choices,
+                              const char* doc,
+                              int64_t flags = 0) {
+    return {key, SAMARA_P_STRING, fallback, 0, 0, flags, choices, doc};
+}
+constexpr samara_param string(const char* key,
+                              const char* fallback,
+                              const char* doc,
+                              int64_t flags = 0) {
+    return {key, SAMARA_P_STRING, fallback, 0, 0, flags, nullptr, doc};
+}
+/// A file or folder; arrives absolute (the file says it relative to itself).
+constexpr samara_param path(const char* key,
+                            const char* fallback,
+                            const char* doc,
+                            int64_t flags = 0) {
+    return {key, SAMARA_P_PATH, fallback, 0, 0, flags, nullptr, doc};
+}
+/// Lists; bounds and choices hold for every element.
+constexpr samara_param integers(const char* key,
+                                const char* fallback,
+                                double min,
+                                double max,
+                                const char* doc,
+                                int64_t flags = 0) {
+    return {key, SAMARA_P_INTS, fallback, min, max, flags, nullptr, doc};
+}
+constexpr samara_param numbers(const char* key,
+                               const char* fallback,
+                               double min,
+                               double max,
+                               const char* doc,
+                               int64_t flags = 0) {
+    return {key, SAMARA_P_FLOATS, fallback, min, max, flags, nullptr, doc};
+}
+constexpr samara_param strings(const char* key,
+                               const char* fallback,
+                               const char* doc,
+                               int64_t flags = 0,
+                               const char* choices = nullptr) {
+    return {key, SAMARA_P_STRINGS, fallback, 0, 0, flags, choices, doc};
+}
+}  // namespace param
+
+/// The bound parameters of an instance, by the key under which the class declared them.  Lives
+/// during the constructor only: copy what you keep.  A key or type that was never declared fails
+/// the call (a plugin bug).
+class Params {
+public:
+    Params(std::span<const samara_value> values, std::span<const samara_param> declared)
+        : values_(values), declared_(declared) {}
+
+    /// False only for an optional parameter that the user left out.
+    bool given(std::string_view key) const { return find(key).tag != SAMARA_NONE; }
+    double number(std::string_view key) const { return get(key, SAMARA_FLOAT).u.d; }
+    int64_t integer(std::string_view key) const { return get(key, SAMARA_INT).u.i; }
+    bool flag(std::string_view key) const { return get(key, SAMARA_TRUTH).u.i != 0; }
+    std::string string(std::string_view key) const {
+        const samara_value v = get(key, SAMARA_STRING);
+        return std::string(v.u.s == nullptr ? "" : v.u.s, static_cast<size_t>(v.len));
+    }
+    std::vector<int64_t> integers(std::string_view key) const {
+        const samara_value v = get(key, SAMARA_INTS);
+        return std::vector<int64_t>(v.u.ints, v.u.ints + v.len);
+    }
+    std::vector<double> numbers(std::string_view key) const {
+        const samara_value v = get(key, SAMARA_FLOATS);
+        return std::vector<double>(v.u.floats, v.u.floats + v.len);
+    }
+    std::vector<std::string> strings(std::string_view key) const {
+        const samara_value v = get(key, SAMARA_STRINGS);
+        std::vector<std::string> out;
+        for (int64_t i = 0; i < v.len; ++i) {
+            out.emplace_back(view(v.u.strings[i]));
+        }
+        return out;
+    }
+
+private:
+    samara_value find(std::string_view key) const {
+        for (size_t i = 0; i < declared_.size() && i < values_.size(); ++i) {
+            if (key == declared_[i].key) {
+                return values_[i];
+            }
+        }
+        fail("the plugin reads a parameter '" + std::string(key) + "' that it does not declare",
+             SAMARA_INTERNAL);
+        return {};
+    }
+    samara_value get(std::string_view key, int64_t tag) const {
+        const samara_value v = find(key);
+        if (v.tag == tag) {
+            return v;
+        }
+        fail("the plugin reads parameter '" + std::string(key) + "' as another type than declared",
+             SAMARA_INTERNAL);
+        return {};
+    }
+    std::span<const samara_value> values_;
+    std::span<const samara_param> declared_;
+};
+
+// ---- from a class to a plugin
+// -------------------------------------------------------------------------------
+
+/// What a plugin says about itself.  `id` is "vendor.name" and never changes; `version` is
+/// semantic.  A cache built by a synthesizer is reused only while id, version, parameters and file
+/// are the same.
+struct About {
+    const char* id;
+    const char* doc;           ///< one sentence: what it does
+    const char* formula = "";  ///< "-log sigmoid(beta * gap.score)"
+    const char* source = "";   ///< "arXiv 2305.18290 eq. 7"; say "as reconstructed" if it is
+    const char* version = "1.0.0";
+    const char* license = "Apache-2.0";
+    int64_t flags = SAMARA_DETERMINISTIC;  ///< same inputs and seed, same bits
+};
+
+/// The parameters that class T declares: `static constexpr samara_param params[] = {...};`, or
+/// none.
+template <class T>
+constexpr std::span<const samara_param> declared_params() {
+    if constexpr (requires { T::params; }) {
+        return {std::data(T::params), std::size(T::params)};
+    } else {
+        return {};
+    }
+}
+
+/// The descriptor of T.  Kinds wrap it: samara::objective<T>({...}), samara::synthesizer<T>({...}),
+/// ...
+template <class T>
+constexpr samara_plugin describe_plugin(const About& about, const char* kind, const void* table) {
+    const auto declared = declared_params<T>();
+    return {sizeof(samara_plugin),
+            about.id,
+            kind,
+            about.version,
+            about.license,
+            about.doc,
+            about.formula,
+            about.source,
+            about.flags,
+            static_cast<int64_t>(declared.size()),
+            declared.data(),
+            table};
+}
+
+/// What `self` points at: the host's services and the plugin's own object.
+template <class T>
+struct Instance {
+    const samara_host* host;
+    T object;
+};
+
+/// Makes the object: `explicit T(const Params&)`, or a default constructor for a class without
+/// parameters. It may fail(); the host then names the plugin and refuses the run before any work.
+/// `Declared` is the class with the params, when T only wraps it.
+template <class T, class Declared = T>
+int64_t create(const samara_host* host,
+               samara_call* call,
+               const samara_value* values,
+               int64_t n,
+               void** self) {
+    *self = nullptr;
+    return boundary(host, call, [&] {
+        const Params params({values, static_cast<size_t>(n)}, declared_params<Declared>());
+        Instance<T>* made = nullptr;
+        if constexpr (std::is_constructible_v<T, const Params&>) {
+            made = new Instance<T>{host, T(params)};
+        } else {
+            made = new Instance<T>{host, T()};
+        }
+        if (context.status < 0) {  // only without exceptions
+            delete made;
+            return;
+        }
+        *self = made;
+    });
+}
+
+/// Ends the object.  Never called twice, never during another call on it.
+template <class T>
+void destroy(void* self) {
+    delete static_cast<Instance<T>*>(self);
+}
+
+/// Runs body(object) for the instance behind `self`.
+template <class T, class Body>
+int64_t enter(void* self, samara_call* call, Body&& body) noexcept {
+    auto* instance = static_cast<Instance<T>*>(self);
+    return boundary(instance->host, call, [&] { body(instance->object); });
+}
+
+/// A class with state that a checkpoint must hold has `std::string save() const` and
+/// `void load(std::string_view)`.  The bytes must not depend on addresses, threads or time, and
+/// what `load` makes must go on exactly as the saved object would have.
+template <class T>
+concept Stateful = requires(T object, const T constant, std::string_view bytes) {
+    { constant.save() } -> std::convertible_to<std::string>;
+    object.load(bytes);
+};
+
+/// Type of the ABI's `save` and `load`.
+using SaveFunction = int64_t (*)(void*, samara_call*, void (*)(void*, samara_str), void*);
+using LoadFunction = int64_t (*)(void*, samara_call*, samara_str);
+
+/// The ABI functions for Stateful classes; nullptr ("no state") for the others.
+template <class T>
+constexpr SaveFunction save_function() {
+    if constexpr (Stateful<T>) {
+        return [](void* self, samara_call* call, void (*write)(void*, samara_str), void* ctx) {
+            return enter<T>(self, call, [&](const T& object) {
+                const std::string bytes = object.save();
+                write(ctx, text(bytes));
+            });
+        };
+    } else {
+        return nullptr;
+    }
+}
+template <class T>
+constexpr LoadFunction load_function() {
+    if constexpr (Stateful<T>) {
+        return [](void* self, samara_call* call, samara_str bytes) {
+            return enter<T>(self, call, [&](T& object) { object.load(view(bytes)); });
+        };
+    } else {
+        return nullptr;
+    }
+}
+
+}  // namespace samara
+
+/// One line in one source file of the library: the addresses of its descriptors.  A descriptor of
+/// another file is declared there as `extern const samara_plugin name;`.
+#define SAMARA_PLUGINS(...)                                               \
+    namespace {                                                           \
+    constexpr const samara_plugin* samara_list[] = {__VA_ARGS__};         \
+    }                                                                     \
+    extern "C" SAMARA_EXPORT const samara_entry samara_plugin_entry = {   \
+        sizeof(samara_entry),                                             \
+        SAMARA_MAGIC,                                                     \
+        SAMARA_ABI,                                                       \
+        static_cast<int64_t>(sizeof(samara_list) / sizeof(*samara_list)), \
+        samara_list};

@@ -1,0 +1,297 @@
+// instruction.hpp - verifiable instructions, from both sides.
+//   * instructions<T>: a class becomes a library of instruction types (check, solve, phrase),
+//   MAPL's functions g.
+//   * class Instructions: how a synthesizer reaches the types of every instruction library of the
+//   run.
+// kwargs travel as the text of a JSON object everywhere; json.hpp reads and writes it.
+#pragma once
+#include "records.hpp"
+
+namespace samara {
+
+/// A type of instruction.  The texts live as long as the plugin (literals).
+struct InstructionType {
+    const char* id;   ///< "length_constraints:number_words": "family:name", never renamed
+    const char* doc;  ///< one sentence
+    const char* conflicts =
+        "";  ///< ids that cannot be combined with it, by spaces; "*" all, "-id" but not that one
+    bool can_solve = true;   ///< solve() finds arguments for demanded truths
+    bool can_negate = true;  ///< the opposite can be asked for, too
+};
+
+/// Judgement of one response.  1 followed, 0 not followed, -1 cannot be decided.  `strict` judges
+/// the response as it is; `loose` forgives an outer line and markdown stars (IFEval).  Both already
+/// account for `negated`.
+struct Verdict {
+    int64_t strict = -1;
+    int64_t loose = -1;
+};
+
+/// Arguments that make an instruction: a JSON object and the polarity.
+struct Solution {
+    std::string kwargs;
+    bool negated = false;
+};
+
+/// What a solution must achieve: the strict verdict on `response` is `truth`.
+struct Demand {
+    std::string_view response;
+    bool truth;
+};
+
+/// Which wordings may be used: disjoint training and held-out sets control for leaks.
+enum class Wordings : int64_t { all = 0, training = 1, held_out = 2 };
+
+/// What class T has.  Every function is pure: equal arguments give equal results.
+///
+/// Types   `static constexpr InstructionType types[]`, or `types()` that returns a span.
+/// Check   `Verdict check(std::string_view id, std::string_view kwargs, bool negated,
+///          std::span<const samara_message> prompt, std::string_view response)`.
+///          Unknown ids and bad kwargs: fail(), never a verdict.
+/// Solve   `std::optional<Solution> solve(const Dataset& corpus, std::string_view id,
+///          std::span<const samara_message> prompt, std::span<const Demand> demands, uint64_t
+///          seed)`: optional; nothing when no arguments give every demanded truth.  The caller
+///          checks again.
+/// Phrase  `std::string phrase(std::string_view id, std::string_view kwargs, bool negated, Wordings
+/// set,
+///          uint64_t seed)`: one natural sentence, chosen by seed.
+/// Threads one call at a time on one object.
+template <class T>
+struct InstructionAdapter {
+    /// The object and its types in the ABI's form.
+    struct Holder {
+        explicit Holder(const Params& params) : object(make(params)) {
+            std::span<const InstructionType> list;
+            if constexpr (requires { object.types(); }) {
+                list = object.types();
+            } else {
+                list = {std::data(T::types), std::size(T::types)};
+            }
+            for (const InstructionType& type : list) {
+                rows.push_back({sizeof(samara_instruction_type),
+                                type.id,
+                                type.doc,
+                                type.conflicts,
+                                type.can_solve ? 1 : 0,
+                                type.can_negate ? 1 : 0});
+            }
+            for (const samara_instruction_type& row : rows) {
+                pointers.push_back(&row);
+            }
+        }
+        Holder(Holder&&) =
+            default;  // the rows stay where they are: a moved vector keeps its memory
+        static T make(const Params& params) {
+            if constexpr (std::is_constructible_v<T, const Params&>) {
+                return T(params);
+            } else {
+                return T();
+            }
+        }
+        T object;
+        std::vector<samara_instruction_type> rows;
+        std::vector<const samara_instruction_type*> pointers;
+    };
+    static constexpr bool kHasSolve = requires(T o,
+                                               const Dataset& d,
+                                               std::string_view s,
+                                               std::span<const samara_message> p,
+                                               std::span<const Demand> w) {
+        { o.solve(d, s, p, w, uint64_t{}) } -> std::convertible_to<std::optional<Solution>>;
+    };
+
+    static int64_t types(void* self,
+                         samara_call* call,
+                         const samara_instruction_type* const** out,
+                         int64_t* n) {
+        return enter<Holder>(self, call, [&](const Holder& holder) {
+            *out = holder.pointers.data();
+            *n = static_cast<int64_t>(holder.pointers.size());
+        });
+    }
+    static int64_t check(void* self,
+                         samara_call* call,
+                         const samara_message* prompt,
+                         int64_t n_prompt,
+                         samara_str response,
+                         samara_check* checks,
+                         int64_t n_checks) {
+        return enter<Holder>(self, call, [&](Holder& holder) {
+            for (int64_t i = 0; i < n_checks; ++i) {
+                samara_check& c = checks[i];
+                const Verdict verdict = holder.object.check(
+                    view(c.id),
+                    view(c.kwargs),
+                    c.negated != 0,
+                    std::span<const samara_message>(prompt, static_cast<size_t>(n_prompt)),
+                    view(response));
+                c.strict = verdict.strict;
+                c.loose = verdict.loose;
+            }
+        });
+    }
+    static int64_t solve(void* self,
+                         samara_call* call,
+                         const samara_dataset* corpus,
+                         int64_t type,
+                         const samara_message* prompt,
+                         int64_t n_prompt,
+                         const samara_demand* demands,
+                         int64_t n_demands,
+                         uint64_t seed,
+                         samara_put_solution* put,
+                         void* ctx) {
+        return enter<Holder>(self, call, [&](Holder& holder) {
+            if (type < 0 || static_cast<size_t>(type) >= holder.rows.size()) {
+                fail("there is no instruction type " + std::to_string(type));
+                return;
+            }
+            std::vector<Demand> wanted;
+            for (int64_t i = 0; i < n_demands; ++i) {
+                wanted.push_back({view(demands[i].response), demands[i].truth != 0});
+            }
+            if constexpr (kHasSolve) {
+                const std::optional<Solution> found = holder.object.solve(
+                    Dataset(*corpus),
+                    holder.rows[static_cast<size_t>(type)].id,
+                    std::span<const samara_message>(prompt, static_cast<size_t>(n_prompt)),
+                    std::span<const Demand>(wanted),
+                    seed);
+                if (found) {
+                    put(ctx, text(found->kwargs), found->negated ? 1 : 0);
+                }
+            } else {
+                fail("this library solves nothing", SAMARA_UNSUPPORTED);
+            }
+        });
+    }
+    static int64_t phrase(void* self,
+                          samara_call* call,
+                          samara_str id,
+                          samara_str kwargs,
+                          int64_t negated,
+                          int64_t set,
+                          uint64_t seed,
+                          samara_put* put,
+                          void* ctx) {
+        return enter<Holder>(self, call, [&](Holder& holder) {
+            const std::string wording = holder.object.phrase(
+                view(id), view(kwargs), negated != 0, static_cast<Wordings>(set), seed);
+            put(ctx, text(wording));
+        });
+    }
+    static constexpr samara_instructions table = {sizeof(samara_instructions),
+                                                  create<Holder, T>,
+                                                  destroy<Holder>,
+                                                  nullptr,
+                                                  nullptr,
+                                                  types,
+                                                  check,
+                                                  solve,
+                                                  phrase};
+};
+
+/// The descriptor of the instruction library T.
+template <class T>
+constexpr samara_plugin instructions(const About& about) {
+    return describe_plugin<T>(about, "instruction/1", &InstructionAdapter<T>::table);
+}
+
+/// The instruction types of all libraries of the run, sorted by id, for a synthesizer.  Make one
+/// per call; it dies with the call.  Same thread as the call.
+class Instructions {
+public:
+    Instructions()
+        : api_(static_cast<const samara_instruction_api*>(
+              context.host->get_extension(context.call, "instructions/1"))) {
+        if (api_ == nullptr) {
+            fail("this call has no instructions", SAMARA_UNSUPPORTED);
+            return;
+        }
+        const samara_instruction_type* const* list = nullptr;
+        int64_t n = 0;
+        samara::check(api_->types(context.call, &list, &n));
+        types_ = {list, static_cast<size_t>(n)};
+    }
+
+    /// Empty when the run lists no [[instructions]].
+    std::span<const samara_instruction_type* const> types() const { return types_; }
+    /// Index of a type by id, or -1.
+    int64_t find(std::string_view id) const {
+        for (size_t i = 0; i < types_.size(); ++i) {
+            if (id == types_[i]->id) {
+                return static_cast<int64_t>(i);
+            }
+        }
+        return -1;
+    }
+
+    /// Judges one response to one instruction.
+    Verdict check(std::string_view id,
+                  const Solution& arguments,
+                  std::span<const Message> prompt,
+                  std::string_view response) const {
+        const auto messages = borrow(prompt);
+        samara_check c{text(id), text(arguments.kwargs), arguments.negated ? 1 : 0, -1, -1};
+        samara::check(api_->check(context.call,
+                                  messages.data(),
+                                  static_cast<int64_t>(messages.size()),
+                                  text(response),
+                                  &c,
+                                  1));
+        return {c.strict, c.loose};
+    }
+
+    /// g: arguments of type number `type` under which every demand holds strictly, or nothing.
+    std::optional<Solution> solve(const Dataset& corpus,
+                                  int64_t type,
+                                  std::span<const Message> prompt,
+                                  std::span<const Demand> demands,
+                                  uint64_t seed) const {
+        const auto messages = borrow(prompt);
+        std::vector<samara_demand> wanted;
+        for (const Demand& d : demands) {
+            wanted.push_back({text(d.response), d.truth ? 1 : 0});
+        }
+        std::optional<Solution> out;
+        const auto put = [](void* ctx, samara_str kwargs, int64_t negated) {
+            *static_cast<std::optional<Solution>*>(ctx) =
+                Solution{std::string(view(kwargs)), negated != 0};
+        };
+        samara::check(api_->solve(context.call,
+                                  &corpus.raw(),
+                                  type,
+                                  messages.data(),
+                                  static_cast<int64_t>(messages.size()),
+                                  wanted.data(),
+                                  static_cast<int64_t>(wanted.size()),
+                                  seed,
+                                  put,
+                                  &out));
+        return out;
+    }
+
+    /// One wording of an instruction.
+    std::string phrase(std::string_view id,
+                       const Solution& arguments,
+                       Wordings set,
+                       uint64_t seed) const {
+        std::string out;
+        const auto put = [](void* ctx, samara_str s) { *static_cast<std::string*>(ctx) = view(s); };
+        samara::check(api_->phrase(context.call,
+                                   text(id),
+                                   text(arguments.kwargs),
+                                   arguments.negated ? 1 : 0,
+                                   static_cast<int64_t>(set),
+                                   seed,
+                                   put,
+                                   &out));
+        return out;
+    }
+
+private:
+    const samara_instruction_api* api_;
+    std::span<const samara_instruction_type* const> types_;
+};
+
+}  // namespace samara

@@ -1,0 +1,285 @@
+// tensor.hpp - tensors and operators for plugins.  A tensor is a handle: the host owns the memory
+// and runs every operator with its own LibTorch, so a plugin links none and works with whatever
+// version the host has.
+//
+//   Tensor z = 0.1 * columns[0] - columns[1];
+//   losses[0] = -log_sigmoid(z);
+//
+// Autograd Operators record gradients exactly as in C++ or Python.  Columns of the host are
+// read-only: an in-place
+//          operator on one of them, or on a view of one, is refused before it runs.
+// Lifetime No tensor survives the call that made it; a handle kept beyond is detected and refused.
+// Threads  The thread of the call only; never inside parallel_for.
+// Errors   As in core.hpp: a refused operator throws Failure (or is remembered without exceptions).
+// Cost     About 0.1 us an operator beside LibTorch's own work.
+#pragma once
+#include "core.hpp"
+
+#include <atomic>
+#include <concepts>
+#include <cstring>
+
+namespace samara {
+
+/// Owns or borrows one handle.  Move-only; an empty Tensor means "none" (an absent optional
+/// column).
+class Tensor {
+public:
+    Tensor() = default;
+    ~Tensor() { reset(); }
+    Tensor(Tensor&& other) noexcept
+        : handle_(std::exchange(other.handle_, 0)), owned_(other.owned_) {}
+    Tensor& operator=(Tensor&& other) noexcept {
+        if (this != &other) {
+            reset();
+            handle_ = std::exchange(other.handle_, 0);
+            owned_ = other.owned_;
+        }
+        return *this;
+    }
+    Tensor(const Tensor&) = delete;
+    Tensor& operator=(const Tensor&) = delete;
+
+    /// Takes a handle that an operator returned; it is freed with this object.
+    static Tensor own(samara_tensor handle) { return Tensor(handle, true); }
+    /// Refers to a handle of the host (a column, a parameter).
+    static Tensor borrow(samara_tensor handle) { return Tensor(handle, false); }
+    samara_tensor handle() const { return handle_; }
+    /// Hands the tensor to the host as a result; this object is empty afterwards.
+    samara_tensor give() { return std::exchange(handle_, 0); }
+    /// False for an absent optional column.
+    explicit operator bool() const { return handle_ != 0; }
+
+private:
+    Tensor(samara_tensor handle, bool owned) : handle_(handle), owned_(owned) {}
+    void reset() {
+        if (handle_ != 0 && owned_ && context.tensors != nullptr) {
+            context.tensors->release(context.call, handle_);
+        }
+        handle_ = 0;
+    }
+    samara_tensor handle_ = 0;
+    bool owned_ = false;
+};
+
+enum class Dtype : int64_t {
+    boolean = SAMARA_BOOL,
+    i64 = SAMARA_I64,
+    i32 = SAMARA_I32,
+    f64 = SAMARA_F64,
+    f32 = SAMARA_F32,
+    bf16 = SAMARA_BF16,
+    f16 = SAMARA_F16,
+    u8 = SAMARA_U8
+};
+
+/// An optional argument that is left out on purpose: clamp(x, 0.0, none).
+struct None {};
+inline constexpr None none;
+
+/// An operator argument, made implicitly from what it can be.  Borrows lists and texts: they must
+/// live until the operator has run, which they do when written inside the call.
+struct Value {
+    samara_value v{};
+    Value(const Tensor& t) {
+        v.tag = t ? SAMARA_TENSOR : SAMARA_NONE;
+        v.u.t = t.handle();
+    }
+    Value(bool b) {
+        v.tag = SAMARA_TRUTH;
+        v.u.i = b ? 1 : 0;
+    }
+    template <std::integral I>
+    requires(!std::same_as<I, bool>) Value(I i) {
+        v.tag = SAMARA_INT;
+        v.u.i = static_cast<int64_t>(i);
+    }
+    Value(double d) {
+        v.tag = SAMARA_FLOAT;
+        v.u.d = d;
+    }
+    Value(None) {}
+    Value(Dtype d) {
+        v.tag = SAMARA_DTYPE;
+        v.u.i = static_cast<int64_t>(d);
+    }
+    Value(const char* s) {
+        v.tag = SAMARA_STRING;
+        v.len = static_cast<int64_t>(std::strlen(s));
+        v.u.s = s;
+    }
+    Value(std::span<const int64_t> list) {
+        v.tag = SAMARA_INTS;
+        v.len = static_cast<int64_t>(list.size());
+        v.u.ints = list.data();
+    }
+    Value(std::span<const double> list) {
+        v.tag = SAMARA_FLOATS;
+        v.len = static_cast<int64_t>(list.size());
+        v.u.floats = list.data();
+    }
+    Value(std::span<const samara_tensor> list) {
+        v.tag = SAMARA_TENSORS;
+        v.len = static_cast<int64_t>(list.size());
+        v.u.tensors = list.data();
+    }
+};
+
+/// An operator's signature as a template argument.
+template <size_t N>
+struct Signature {
+    char text[N]{};
+    consteval Signature(const char (&s)[N]) {
+        for (size_t i = 0; i < N; ++i) {
+            text[i] = s[i];
+        }
+    }
+};
+
+/// Runs any ATen operator, named by its schema and the arguments that are passed, in the caller's
+/// own order:
+///     call_into<"aten::sum.dim_IntList(self, dim, keepdim)">(results, x, dims, true);
+/// Arguments that are not named take the schema's defaults, so a later LibTorch with more defaults
+/// runs the same code.  Resolved once per process; a misspelt operator or argument fails the first
+/// call with a message. Refused: operators outside aten::, those that change what the host owns,
+/// and random ones unless the host seeded the call.
+template <Signature signature, class... A>
+void call_into(std::span<samara_value> results, const A&... arguments) {
+    static std::atomic<const samara_op*> resolved{nullptr};
+    if (context.status != SAMARA_OK) {
+        return;
+    }
+    if (context.tensors == nullptr) {
+        fail("this call has no tensors", SAMARA_UNSUPPORTED);
+        return;
+    }
+    const samara_op* op = resolved.load(std::memory_order_acquire);
+    if (op == nullptr) {
+        check(context.tensors->resolve(context.call, signature.text, &op));
+        if (op == nullptr) {
+            return;
+        }
+        resolved.store(op, std::memory_order_release);
+    }
+    const std::array<samara_value, sizeof...(A)> values{Value(arguments).v...};
+    check(context.tensors->invoke(context.call,
+                                  op,
+                                  values.data(),
+                                  static_cast<int64_t>(values.size()),
+                                  results.data(),
+                                  static_cast<int64_t>(results.size())));
+}
+
+/// An operator with one tensor as its result.
+template <Signature signature, class... A>
+Tensor call(const A&... arguments) {
+    samara_value r{};
+    call_into<signature>({&r, 1}, arguments...);
+    return Tensor::own(r.tag == SAMARA_TENSOR ? r.u.t : 0);
+}
+
+/// An operator with n tensors as results: call_many<"aten::sort(self, dim)", 2>(x, 0).
+template <Signature signature, size_t n, class... A>
+std::array<Tensor, n> call_many(const A&... arguments) {
+    std::array<samara_value, n> r{};
+    call_into<signature>(r, arguments...);
+    std::array<Tensor, n> out;
+    for (size_t i = 0; i < n; ++i) {
+        out[i] = Tensor::own(r[i].tag == SAMARA_TENSOR ? r[i].u.t : 0);
+    }
+    return out;
+}
+
+/// An operator that returns a list of tensors.
+template <Signature signature, class... A>
+std::vector<Tensor> call_list(const A&... arguments) {
+    samara_value r{};
+    call_into<signature>({&r, 1}, arguments...);
+    std::vector<Tensor> out;
+    for (int64_t i = 0; r.tag == SAMARA_TENSORS && i < r.len; ++i) {
+        out.push_back(Tensor::own(r.u.tensors[i]));
+    }
+    return out;
+}
+
+/// An operator that returns a number (aten::item): waits for the device.
+template <Signature signature, class... A>
+double call_number(const A&... arguments) {
+    samara_value r{};
+    call_into<signature>({&r, 1}, arguments...);
+    return r.tag == SAMARA_FLOAT ? r.u.d : static_cast<double>(r.u.i);
+}
+
+/// Shape and dtype of a tensor.  `data` is set only for dense tensors in the CPU's memory.  [valid
+/// in the call]
+inline samara_array describe(const Tensor& t) {
+    samara_array out{};
+    if (context.status == SAMARA_OK && context.tensors != nullptr) {
+        check(context.tensors->describe(context.call, t.handle(), &out));
+    }
+    return out;
+}
+
+/// A tensor on the device of the call, from plain memory.  Copies.
+inline Tensor from_array(const samara_array& array) {
+    samara_tensor handle = 0;
+    if (context.status == SAMARA_OK && context.tensors != nullptr) {
+        check(context.tensors->from_array(context.call, &array, &handle));
+    }
+    return Tensor::own(handle);
+}
+
+// ---- the operators that losses are made of
+// ------------------------------------------------------------------ All are elementwise with
+// broadcasting unless the name says otherwise; results keep dtype and device.
+// clang-format off
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return call<"aten::add.Tensor(self, other)">(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return call<"aten::sub.Tensor(self, other)">(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return call<"aten::mul.Tensor(self, other)">(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return call<"aten::div.Tensor(self, other)">(a, b); }
+inline Tensor operator+(const Tensor& a, double b) { return call<"aten::add.Scalar(self, other)">(a, b); }
+inline Tensor operator-(const Tensor& a, double b) { return call<"aten::sub.Scalar(self, other)">(a, b); }
+inline Tensor operator*(const Tensor& a, double b) { return call<"aten::mul.Scalar(self, other)">(a, b); }
+inline Tensor operator/(const Tensor& a, double b) { return call<"aten::div.Scalar(self, other)">(a, b); }
+inline Tensor operator+(double a, const Tensor& b) { return b + a; }
+inline Tensor operator-(double a, const Tensor& b) { return call<"aten::rsub.Scalar(self, other)">(b, a); }
+inline Tensor operator*(double a, const Tensor& b) { return b * a; }
+inline Tensor operator-(const Tensor& a) { return call<"aten::neg(self)">(a); }
+/// Comparisons give a boolean tensor for where().
+inline Tensor operator>(const Tensor& a, double b) { return call<"aten::gt.Scalar(self, other)">(a, b); }
+inline Tensor operator<(const Tensor& a, double b) { return call<"aten::lt.Scalar(self, other)">(a, b); }
+inline Tensor equal(const Tensor& a, double b) { return call<"aten::eq.Scalar(self, other)">(a, b); }
+inline Tensor exp(const Tensor& a) { return call<"aten::exp(self)">(a); }
+inline Tensor log(const Tensor& a) { return call<"aten::log(self)">(a); }
+inline Tensor log1p(const Tensor& a) { return call<"aten::log1p(self)">(a); }
+inline Tensor square(const Tensor& a) { return call<"aten::square(self)">(a); }
+inline Tensor sigmoid(const Tensor& a) { return call<"aten::sigmoid(self)">(a); }
+/// log(1 / (1 + exp(-a))), exact for large |a| of either sign.
+inline Tensor log_sigmoid(const Tensor& a) { return call<"aten::log_sigmoid(self)">(a); }
+inline Tensor relu(const Tensor& a) { return call<"aten::relu(self)">(a); }
+inline Tensor maximum(const Tensor& a, const Tensor& b) { return call<"aten::maximum(self, other)">(a, b); }
+inline Tensor minimum(const Tensor& a, const Tensor& b) { return call<"aten::minimum(self, other)">(a, b); }
+/// Either bound may be `none`.
+inline Tensor clamp(const Tensor& a, Value low, Value high) { return call<"aten::clamp(self, min, max)">(a, low, high); }
+/// a where the boolean tensor c is true, else b.
+inline Tensor where(const Tensor& c, const Tensor& a, const Tensor& b) { return call<"aten::where.self(condition, self, other)">(c, a, b); }
+/// Rows of a by an int64 index: take(score, rel_i) is [R].
+inline Tensor take(const Tensor& a, const Tensor& index) { return call<"aten::index_select(self, dim, index)">(a, 0, index); }
+/// The same values without a gradient.
+inline Tensor detach(const Tensor& a) { return call<"aten::detach(self)">(a); }
+inline Tensor zeros_like(const Tensor& a) { return call<"aten::zeros_like(self)">(a); }
+/// Over all elements; the result has shape [].
+inline Tensor sum(const Tensor& a) { return call<"aten::sum(self)">(a); }
+inline Tensor mean(const Tensor& a) { return call<"aten::mean(self)">(a); }
+/// The number in a one-element tensor.
+inline double item(const Tensor& a) { return call_number<"aten::item(self)">(a); }
+// clang-format on
+
+/// Reports a tensor: one number ([], level SAMARA_SCALAR) or one per item of `level`.  The host
+/// detaches it.
+inline void metric(const char* name, int64_t level, const Tensor& values) {
+    const Value v(values);
+    context.host->metric(context.call, name, level, &v.v);
+}
+
+}  // namespace samara
