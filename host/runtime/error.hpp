@@ -1,5 +1,6 @@
-// The one error type of the host.  Every room throws it for what a user did (config, data, plugin, disk);
-// our own bugs are assertions.  Only cli/ catches it for good, prints it and turns its code into the exit status.
+// The one error type of the host.  Every room throws it for what a user did (config, data, plugin,
+// disk); our own bugs are assertions.  Only cli/ catches it for good, prints it and turns its code
+// into the exit status.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -19,14 +20,15 @@ enum class Code {
     non_finite = 7,    ///< loss, gradient or parameter
     corrupt = 8,       ///< checkpoint, cache or model file is damaged or does not fit
     memory = 9,
-    busy = 10,         ///< another process holds the folder
-    preempted = 75,    ///< stopped by a signal; the state is saved, run again with --resume
+    busy = 10,       ///< another process holds the folder
+    preempted = 75,  ///< stopped by a signal; the state is saved, run again with --resume
 };
 
 /// The word in `error[word]: ...`.
 const char* name_of(Code code);
 
-/// One finding.  `where` is `file:line:column`, a file, or a plugin; `help` says what to do next.  Both may be empty.
+/// One finding.  `where` is `file:line:column`, a file, or a plugin; `help` says what to do next.
+/// Both may be empty.
 struct Problem {
     Code code = Code::internal;
     std::string what;

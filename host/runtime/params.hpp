@@ -1,5 +1,6 @@
-// Parameters of plugins: values bound to what a descriptor declares (samara_param).  No TOML here: the caller brings
-// plain values; defaults are read from the descriptor's TOML text by a small reader for scalars and flat arrays.
+// Parameters of plugins: values bound to what a descriptor declares (samara_param).  No TOML here:
+// the caller brings plain values; defaults are read from the descriptor's TOML text by a small
+// reader for scalars and flat arrays.
 #pragma once
 #include <samara/samara.h>
 
@@ -27,11 +28,15 @@ public:
     BoundParams() = default;
     explicit BoundParams(std::vector<std::pair<std::string, ParamValue>> values)
         : values_(std::move(values)) {}
-    [[nodiscard]] const std::vector<std::pair<std::string, ParamValue>>& values() const { return values_; }
+    [[nodiscard]] const std::vector<std::pair<std::string, ParamValue>>& values() const {
+        return values_;
+    }
     /// Views for the ABI; valid while this object lives and is not moved.
     /// `scratch` holds the string lists of the result.
-    [[nodiscard]] std::vector<samara_value> abi(std::vector<std::vector<samara_str>>& scratch) const;
-    /// Canonical text, the same on every machine: `beta=0.1;count=[1,3]`.  Part of cache keys and the resolved config.
+    [[nodiscard]] std::vector<samara_value> abi(
+        std::vector<std::vector<samara_str>>& scratch) const;
+    /// Canonical text, the same on every machine: `beta=0.1;count=[1,3]`.  Part of cache keys and
+    /// the resolved config.
     [[nodiscard]] std::string canonical() const;
 
 private:
@@ -45,8 +50,9 @@ struct ParamIssue {
     std::string help;  ///< nearest key, or empty
 };
 
-/// Binds `given` to the descriptor's parameters: types (an integer is accepted for a float), ranges, choices,
-/// defaults, unknown and missing keys.  Returns all issues; `out` is complete when there is none.
+/// Binds `given` to the descriptor's parameters: types (an integer is accepted for a float),
+/// ranges, choices, defaults, unknown and missing keys.  Returns all issues; `out` is complete when
+/// there is none.
 std::vector<ParamIssue> bind_params(const samara_plugin& plugin,
                                     const std::map<std::string, ParamValue>& given,
                                     BoundParams& out);

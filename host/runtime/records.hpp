@@ -1,5 +1,6 @@
-// Plain host types for what synthesizers read and emit: the owning counterparts of samara_record, samara_candidate,
-// samara_relation and samara_group (sdk/include/samara/samara.h, section 4).  No ATen, no third-party headers.
+// Plain host types for what synthesizers read and emit: the owning counterparts of samara_record,
+// samara_candidate, samara_relation and samara_group (sdk/include/samara/samara.h, section 4).  No
+// ATen, no third-party headers.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -18,7 +19,8 @@ struct Message {
     bool operator==(const Message&) const = default;
 };
 
-/// One row of input data, as text or already tokenised (then the *_ids are set and the texts absent).
+/// One row of input data, as text or already tokenised (then the *_ids are set and the texts
+/// absent).
 struct Record {
     std::string id;  ///< from the row, else "<file stem>:<line>"
     std::vector<Message> prompt;
@@ -28,7 +30,8 @@ struct Record {
     double weight = 1.0;
     double margin = 0.0;
     int64_t label = 0;  ///< unpaired: 1 desirable, -1 undesirable, 0 unknown
-    std::vector<std::pair<std::string, std::string>> meta;  ///< the other fields, values as JSON text
+    std::vector<std::pair<std::string, std::string>>
+        meta;           ///< the other fields, values as JSON text
     std::string where;  ///< "file:line", for messages
 };
 
@@ -43,7 +46,8 @@ struct Candidate {
     std::string instructions;  ///< JSON array of {"id","kwargs","negated","text","truth"}, or empty
 };
 
-/// Order 1: candidate i is preferred to j (k = l = -1).  Order 2: the margin of (i, j) exceeds that of (k, l).
+/// Order 1: candidate i is preferred to j (k = l = -1).  Order 2: the margin of (i, j) exceeds that
+/// of (k, l).
 struct Relation {
     int64_t order = 1;
     int64_t i = -1, j = -1, k = -1, l = -1;

@@ -1,5 +1,5 @@
-// Finds, checks, loads and remembers plugin libraries (docs/sdk.md, section 5).  Loaded libraries stay for the life
-// of the process.  [any-thread]
+// Finds, checks, loads and remembers plugin libraries (docs/sdk.md, section 5).  Loaded libraries
+// stay for the life of the process.  [any-thread]
 #pragma once
 #include <samara/samara.h>
 
@@ -13,7 +13,8 @@ namespace samara::host {
 struct Library {
     std::string path;    ///< absolute
     std::string sha256;  ///< of the file, hex
-    std::string origin;  ///< "config", "--plugin-dir", "SAMARA_PLUGIN_PATH", "user", "system", "built-in folder"
+    std::string origin;  ///< "config", "--plugin-dir", "SAMARA_PLUGIN_PATH", "user", "system",
+                         ///< "built-in folder"
     const samara_entry* entry = nullptr;
 };
 
@@ -25,18 +26,20 @@ struct Plugin {
     [[nodiscard]] std::string kind() const { return descriptor->kind; }
 };
 
-/// Where to look, earlier wins: files of the config, --plugin-dir, SAMARA_PLUGIN_PATH, the user's folder
-/// (XDG_DATA_HOME/samara/plugins), the system's folder, the folder beside the executable (../lib/samara).
+/// Where to look, earlier wins: files of the config, --plugin-dir, SAMARA_PLUGIN_PATH, the user's
+/// folder (XDG_DATA_HOME/samara/plugins), the system's folder, the folder beside the executable
+/// (../lib/samara).
 struct SearchPath {
-    std::vector<std::string> files;    ///< [plugins] load, absolute
+    std::vector<std::string> files;                            ///< [plugins] load, absolute
     std::vector<std::pair<std::string, std::string>> folders;  ///< (folder, origin), in order
-    bool allow_insecure = false;       ///< --allow-insecure-plugin-dir
+    bool allow_insecure = false;                               ///< --allow-insecure-plugin-dir
 };
 
 class Registry {
 public:
-    /// Loads every library that the path names.  A broken file in a folder is a notice, a broken file that was
-    /// named is an error.  The same id twice at one level is an error; at two levels the earlier wins, with a notice.
+    /// Loads every library that the path names.  A broken file in a folder is a notice, a broken
+    /// file that was named is an error.  The same id twice at one level is an error; at two levels
+    /// the earlier wins, with a notice.
     explicit Registry(const SearchPath& path);
     ~Registry();
     Registry(const Registry&) = delete;
