@@ -1,0 +1,57 @@
+// What the verbs of the `samara` command share.  This folder is the only place that prints, catches
+// everything, touches process globals (signals, allocator, logger, HDF5 plugins, precision
+// switches) and sets exit codes.
+#pragma once
+#include "core/config/config.hpp"
+#include "runtime/registry.hpp"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace samara::host::cli {
+
+/// Options that every verb understands.
+struct Common {
+    std::vector<std::string> plugin_dirs;  ///< --plugin-dir, in order
+    bool allow_insecure = false;
+    bool json = false;
+};
+
+/// What main() runs after parsing; returns the exit status.
+using Action = std::function<int()>;
+
+/// Folders after the config's own files: --plugin-dir, SAMARA_PLUGIN_PATH, user, system, beside the
+/// executable.
+SearchPath search_path(const Common& common);
+std::unique_ptr<Registry> open_registry(const Common& common);
+
+/// Cancel flag that SIGINT and SIGTERM set; a second SIGINT ends the process at once.
+void install_signal_handlers();
+bool cancelled();
+int received_signal();  ///< 0: none
+
+/// Chooses the fp32 matrix route for a model folder's shapes: the one remembered for this machine,
+/// else measured once and remembered, so that two runs on one machine compute the same bits.
+/// Returns its name and switches it.
+std::string choose_fp32_route(const std::string& model_folder, const std::string& forced);
+
+std::string cpu_model();
+bool is_terminal(int descriptor);
+
+/// Tells the user about notices of the registry (skipped broken files, shadowed ids).
+void print_notices(const Registry& registry);
+
+void add_run(CLI::App& app, Common& common, Action& action);
+void add_check(CLI::App& app, Common& common, Action& action);
+void add_synth(CLI::App& app, Common& common, Action& action);
+void add_verify(CLI::App& app, Common& common, Action& action);
+void add_tokenize(CLI::App& app, Common& common, Action& action);
+void add_score(CLI::App& app, Common& common, Action& action);
+void add_plugins(CLI::App& app, Common& common, Action& action);
+void add_cache(CLI::App& app, Common& common, Action& action);
+void add_doctor(CLI::App& app, Common& common, Action& action);
+
+}  // namespace samara::host::cli

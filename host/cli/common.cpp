@@ -1,0 +1,107 @@
+// Helpers of the verbs; see cli.hpp.
+#include "cli/cli.hpp"
+#include "runtime/error.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <signal.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+
+namespace samara::host::cli {
+namespace {
+
+std::atomic<int> signal_seen{0};
+
+void on_signal(int number) {
+    if (signal_seen.exchange(number) == SIGINT && number == SIGINT) {
+        _exit(130);  // asked twice: the user does not want to wait for the save
+    }
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+void install_signal_handlers() {
+    struct sigaction action = {};
+    action.sa_handler = on_signal;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    signal(SIGPIPE, SIG_IGN);  // a closed pipe is no reason to lose a run
+}
+
+bool cancelled() {
+    return signal_seen.load(std::memory_order_relaxed) != 0;
+}
+
+int received_signal() {
+    return signal_seen.load();
+}
+
+SearchPath search_path(const Common& common) {
+    SearchPath path;
+    path.allow_insecure = common.allow_insecure;
+    for (const std::string& folder : common.plugin_dirs) {
+        path.folders.emplace_back(fs::absolute(folder).string(), "--plugin-dir");
+    }
+    std::string list = environment("SAMARA_PLUGIN_PATH");
+    for (size_t begin = 0; begin < list.size();) {
+        const size_t end = std::min(list.find(':', begin), list.size());
+        if (end > begin) {
+            path.folders.emplace_back(fs::absolute(list.substr(begin, end - begin)).string(),
+                                      "SAMARA_PLUGIN_PATH");
+        }
+        begin = end + 1;
+    }
+    const std::string data = environment("XDG_DATA_HOME"), home = environment("HOME");
+    if (!data.empty() || !home.empty()) {
+        path.folders.emplace_back(
+            (data.empty() ? home + "/.local/share" : data) + "/samara/plugins", "user");
+    }
+    path.folders.emplace_back("/usr/local/lib/samara/plugins", "system");
+    path.folders.emplace_back("/usr/lib/samara/plugins", "system");
+    std::error_code error;
+    const fs::path self = fs::read_symlink("/proc/self/exe", error);
+    if (!error) {
+        path.folders.emplace_back((self.parent_path().parent_path() / "lib/samara").string(),
+                                  "built-in folder");
+    }
+    return path;
+}
+
+std::unique_ptr<Registry> open_registry(const Common& common) {
+    auto registry = std::make_unique<Registry>(search_path(common));
+    print_notices(*registry);
+    return registry;
+}
+
+void print_notices(const Registry& registry) {
+    for (const std::string& notice : registry.notices()) {
+        std::fprintf(stderr, "note: %s\n", notice.c_str());
+    }
+}
+
+std::string cpu_model() {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);) {
+        if (line.starts_with("model name")) {
+            return line.substr(std::min(line.find(':') + 2, line.size()));
+        }
+    }
+    return "unknown";
+}
+
+bool is_terminal(int descriptor) {
+    return isatty(descriptor) == 1;
+}
+
+}  // namespace samara::host::cli

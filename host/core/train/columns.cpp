@@ -1,0 +1,242 @@
+// Columns of a set of groups; see columns.hpp.
+#include "core/train/columns.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+
+namespace samara::host {
+namespace {
+
+constexpr std::array kCandidateColumns =
+    {"score", "length", "label", "weight", "auxiliary", "group"};
+constexpr std::array kRelationColumns = {"rel.i",
+                                         "rel.j",
+                                         "rel.k",
+                                         "rel.l",
+                                         "rel.order",
+                                         "rel.weight",
+                                         "rel.margin",
+                                         "rel.flip",
+                                         "rel.tag",
+                                         "rel.group"};
+
+template <class List>
+bool contains(const List& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+/// The number in a JSON text, or NaN.
+double number_of(const std::string& json) {
+    double value = 0;
+    const char* end = json.data() + json.size();
+    const auto [stop, error] = std::from_chars(json.data(), end, value);
+    return error == std::errc() && stop == end ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+std::optional<std::string> why_unavailable(const std::string& column) {
+    if (contains(kRelationColumns, column) || contains(kCandidateColumns, column) ||
+        column.starts_with("meta.")) {
+        return std::nullopt;
+    }
+    if (column.starts_with("gap.") && contains(kCandidateColumns, column.substr(4))) {
+        return std::nullopt;
+    }
+    const std::string base = column.starts_with("gap.") ? column.substr(4) : column;
+    constexpr std::array kPolicy = {"logp",
+                                    "ref_logp",
+                                    "prompt_logp",
+                                    "ref_prompt_logp",
+                                    "prompt_length",
+                                    "tok.candidate",
+                                    "tok.position",
+                                    "tok.logp",
+                                    "tok.ref_logp",
+                                    "tok.entropy",
+                                    "tok.log_p2"};
+    constexpr std::array kRollout = {
+        "reward", "tok.old_logp", "tok.advantage", "tok.return", "tok.value", "tok.old_value"};
+    if (contains(kPolicy, base)) {
+        return "pipelines dpo and ppo have it; a reward model computes no log-probabilities";
+    }
+    if (contains(kRollout, base)) {
+        return "only rollouts (pipeline ppo) have it";
+    }
+    return "no pipeline has a column of this name";
+}
+
+Columns::Columns(std::span<const Group* const> groups,
+                 const std::vector<std::string>& tags,
+                 const std::vector<bool>& visible,
+                 at::ScalarType dtype,
+                 at::Device device)
+    : groups_(groups.begin(), groups.end()), dtype_(dtype), device_(device) {
+    const auto tag_index = [&](const std::string& tag) -> int64_t {
+        const auto found = std::find(tags.begin(), tags.end(), tag);
+        return found == tags.end() ? -1 : found - tags.begin();
+    };
+    const auto seen = [&](int64_t tag) {
+        return visible.empty() || (tag >= 0 && visible[static_cast<size_t>(tag)]);
+    };
+    int64_t offset = 0;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+        const Group& group = *groups_[g];
+        const size_t n = group.candidates.size();
+        std::vector<int64_t> tag(n, -1);
+        std::vector<bool> keep(n, visible.empty());
+        for (size_t c = 0; c < n; ++c) {
+            if (!group.candidates[c].tag.empty()) {
+                tag[c] = tag_index(group.candidates[c].tag);
+                keep[c] = keep[c] || seen(tag[c]);
+            }
+        }
+        for (const Relation& r : group.relations) {
+            const int64_t t = tag_index(r.tag);
+            for (const int64_t end : {r.i, r.j, r.k, r.l}) {
+                if (end >= 0 && seen(t)) {
+                    keep[static_cast<size_t>(end)] = true;
+                    tag[static_cast<size_t>(end)] =
+                        tag[static_cast<size_t>(end)] < 0 ? t : tag[static_cast<size_t>(end)];
+                }
+            }
+        }
+        std::vector<int64_t> position(n, -1);
+        for (size_t c = 0; c < n; ++c) {
+            if (!keep[c]) {
+                continue;
+            }
+            const Candidate& candidate = group.candidates[c];
+            position[c] = static_cast<int64_t>(kept_.size());
+            kept_.push_back(offset + static_cast<int64_t>(c));
+            cand_tag_.push_back(tag[c]);
+            cand_group_.push_back(static_cast<int64_t>(g));
+            cand_label_.push_back(candidate.label);
+            cand_length_.push_back(static_cast<int64_t>(candidate.response_ids.size()));
+            cand_weight_.push_back(candidate.weight);
+            cand_auxiliary_.push_back(candidate.auxiliary ? 1.0 : 0.0);
+        }
+        for (const Relation& r : group.relations) {
+            const int64_t t = tag_index(r.tag);
+            if (!seen(t)) {
+                continue;
+            }
+            const std::array ends = {r.i, r.j, r.k, r.l};
+            for (size_t e = 0; e < ends.size(); ++e) {
+                rel_[e].push_back(ends[e] < 0 ? -1 : position[static_cast<size_t>(ends[e])]);
+            }
+            contrasts_ = contrasts_ || r.order == 2;
+            rel_order_.push_back(r.order);
+            rel_tag_.push_back(t);
+            rel_group_.push_back(static_cast<int64_t>(g));
+            rel_weight_.push_back(r.weight);
+            rel_margin_.push_back(r.margin);
+            rel_flip_.push_back(r.flip);
+        }
+        offset += static_cast<int64_t>(n);
+    }
+}
+
+void Columns::attach(const Scored& scored) {
+    const bool all = static_cast<int64_t>(kept_.size()) == scored.score.size(0);
+    score_ = (all ? scored.score : scored.score.index_select(0, ints(kept_))).to(dtype_);
+}
+
+at::Tensor Columns::ints(const std::vector<int64_t>& values) const {
+    return at::tensor(values, at::TensorOptions(at::kLong)).to(device_);
+}
+
+at::Tensor Columns::floats(const std::vector<double>& values) const {
+    return at::tensor(values, at::TensorOptions(at::kDouble)).to(dtype_).to(device_);
+}
+
+at::Tensor Columns::candidate_column(const std::string& name) const {
+    if (name == "score") {
+        return score_;
+    }
+    if (name == "length") {
+        return ints(cand_length_);
+    }
+    if (name == "label") {
+        return ints(cand_label_);
+    }
+    if (name == "weight") {
+        return floats(cand_weight_);
+    }
+    if (name == "auxiliary") {
+        return floats(cand_auxiliary_);
+    }
+    return name == "group" ? ints(cand_group_) : at::Tensor();
+}
+
+// gap.C = (C[i] - C[j]) - (C[k] - C[l]); the last two are absent in a preference.
+at::Tensor Columns::gap(const at::Tensor& column) const {
+    if (!column.defined()) {
+        return {};
+    }
+    const auto at_end = [&](int end) { return column.index_select(0, ints(rel_[end])); };
+    at::Tensor first = at_end(0) - at_end(1);
+    if (!contrasts_) {
+        return first;
+    }
+    std::vector<int64_t> rows, k, l;
+    for (size_t r = 0; r < rel_order_.size(); ++r) {
+        if (rel_order_[r] == 2) {
+            rows.push_back(static_cast<int64_t>(r));
+            k.push_back(rel_[2][r]);
+            l.push_back(rel_[3][r]);
+        }
+    }
+    const at::Tensor second = column.index_select(0, ints(k)) - column.index_select(0, ints(l));
+    return first.index_add(0, ints(rows), second, -1);
+}
+
+at::Tensor Columns::meta(const std::string& key) const {
+    std::vector<double> values;
+    for (const Group* group : groups_) {
+        double value = std::numeric_limits<double>::quiet_NaN();
+        for (const auto& [name, json] : group->meta) {
+            value = name == key ? number_of(json) : value;
+        }
+        values.push_back(value);
+    }
+    return at::tensor(values, at::TensorOptions(at::kDouble)).to(device_);
+}
+
+at::Tensor Columns::get(const std::string& name) const {
+    constexpr std::array kEnds = {"rel.i", "rel.j", "rel.k", "rel.l"};
+    for (size_t e = 0; e < kEnds.size(); ++e) {
+        if (name == kEnds[e]) {
+            return ints(rel_[e]);
+        }
+    }
+    if (name == "rel.order") {
+        return ints(rel_order_);
+    }
+    if (name == "rel.tag") {
+        return ints(rel_tag_);
+    }
+    if (name == "rel.group") {
+        return ints(rel_group_);
+    }
+    if (name == "rel.weight") {
+        return floats(rel_weight_);
+    }
+    if (name == "rel.margin") {
+        return floats(rel_margin_);
+    }
+    if (name == "rel.flip") {
+        return floats(rel_flip_);
+    }
+    if (name.starts_with("meta.")) {
+        return meta(name.substr(5));
+    }
+    return name.starts_with("gap.") ? gap(candidate_column(name.substr(4)))
+                                    : candidate_column(name);
+}
+
+}  // namespace samara::host

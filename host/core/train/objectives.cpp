@@ -1,0 +1,364 @@
+// The sum of all objectives over a step, exactly, whatever its split; see objectives.hpp.
+#include "core/train/objectives.hpp"
+
+#include "core/train/checkpoint.hpp"
+#include "runtime/error.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace samara::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+at::Tensor to_tensor(std::span<const double> values, const at::Tensor& like) {
+    return at::tensor(at::ArrayRef<double>(values.data(), values.size()), at::kDouble)
+        .to(like.scalar_type())
+        .to(like.device());
+}
+
+}  // namespace
+
+Objectives::Objectives(const Plan& plan,
+                       const Registry& registry,
+                       const std::vector<std::string>& tags,
+                       const HostHooks& hooks)
+    : tags_(tags), union_(plan.mix == "union") {
+    std::vector<Problem> problems;
+    for (const ObjectiveUse& use : plan.objectives) {
+        const Plugin* plugin = registry.find(use.id);
+        if (plugin == nullptr) {
+            throw Error(Code::plugin, "no plugin '" + use.id + "'", use.where);
+        }
+        Part part{std::make_unique<ObjectiveInstance>(*plugin, use.params, hooks),
+                  use.weight,
+                  use.id,
+                  use.where,
+                  {},
+                  {}};
+        part.tag_weights.assign(tags.size(), 1.0);
+        if (!use.tags.empty()) {
+            part.visible.assign(tags.size(), false);
+            for (size_t t = 0; t < tags.size(); ++t) {
+                const auto found = use.tags.find(tags[t]);
+                part.visible[t] = found != use.tags.end();
+                part.tag_weights[t] = part.visible[t] ? found->second : 0.0;
+            }
+        }
+        const auto& columns = part.instance->columns();
+        for (size_t c = 0; c < columns.size(); ++c) {
+            const auto reason = why_unavailable(columns[c]);
+            if (reason && !part.instance->optional(c)) {
+                problems.push_back({Code::config,
+                                    use.id + " needs the column '" + columns[c] +
+                                        "', which pipeline reward does not have: " + *reason,
+                                    use.where,
+                                    "choose another objective, or another pipeline"});
+            }
+        }
+        for (const LossInfo& loss : part.instance->losses()) {
+            if (loss.coupled || loss.level == SAMARA_SCALAR || loss.level == SAMARA_PER_TOKEN) {
+                problems.push_back({Code::config,
+                                    use.id + ": loss '" + loss.name + "' is " +
+                                        (loss.level == SAMARA_PER_TOKEN
+                                             ? "per token, which pipeline reward has not"
+                                             : "coupled, which this version cannot train yet"),
+                                    use.where,
+                                    ""});
+            }
+        }
+        parts_.push_back(std::move(part));
+    }
+    if (!problems.empty()) {
+        throw Error(std::move(problems));
+    }
+}
+
+double Objectives::tag_weight(const Part& part, int64_t tag) const {
+    return tag < 0 ? 1.0 : part.tag_weights[static_cast<size_t>(tag)];
+}
+
+std::vector<std::string> Objectives::dead_tags() const {
+    std::vector<std::string> dead;
+    for (size_t t = 0; t < tags_.size(); ++t) {
+        const bool used = std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+            return part.weight != 0 && part.tag_weights[t] != 0;
+        });
+        if (!used) {
+            dead.push_back(tags_[t]);
+        }
+    }
+    return dead;
+}
+
+void Objectives::check_groups(const std::vector<Group>& groups) const {
+    std::set<std::string> contrasts, margins, flips;
+    for (const Group& group : groups) {
+        for (const Relation& r : group.relations) {
+            if (r.order == 2) {
+                contrasts.insert(r.tag);
+            }
+            if (r.margin != 0) {
+                margins.insert(r.tag);
+            }
+            if (r.flip != 0) {
+                flips.insert(r.tag);
+            }
+        }
+    }
+    std::vector<Problem> problems;
+    for (const Part& part : parts_) {
+        const auto& columns = part.instance->columns();
+        const auto reads = [&](const char* name) {
+            return std::find(columns.begin(), columns.end(), name) != columns.end();
+        };
+        const auto refuse = [&](const std::set<std::string>& with,
+                                bool understood,
+                                const std::string& what) {
+            for (const std::string& tag : with) {
+                const auto t =
+                    static_cast<size_t>(std::find(tags_.begin(), tags_.end(), tag) - tags_.begin());
+                if (!understood && (part.visible.empty() || part.visible[t])) {
+                    problems.push_back(
+                        {Code::config,
+                         part.id + " does not understand the " + what + " of tag '" + tag + "'",
+                         part.where,
+                         "leave the tag out of this objective's `tags`, or choose another "
+                         "objective"});
+                }
+            }
+        };
+        const bool relational =
+            reads("rel.i") || std::any_of(columns.begin(), columns.end(), [](const std::string& c) {
+                return c.starts_with("gap.");
+            });
+        refuse(contrasts,
+               !relational || (part.instance->orders() & 2) != 0,
+               "contrasts (relations of order 2)");
+        refuse(margins, !relational || reads("rel.margin"), "margins");
+        refuse(flips, !relational || reads("rel.flip"), "flip probabilities");
+    }
+    if (!problems.empty()) {
+        throw Error(std::move(problems));
+    }
+}
+
+void Objectives::plan_part(const Part& part,
+                           const Columns& columns,
+                           const RunInfo& info,
+                           std::vector<StepPlan::Loss>& out) const {
+    const auto& losses = part.instance->losses();
+    std::vector<at::Tensor> weights;
+    std::vector<double> candidate_weights = columns.candidate_weights();
+    for (size_t c = 0; c < candidate_weights.size(); ++c) {
+        candidate_weights[c] *= 1 - columns.auxiliary()[c];
+    }
+    for (const LossInfo& loss : losses) {
+        const auto& of =
+            loss.level == SAMARA_PER_RELATION ? columns.relation_weights() : candidate_weights;
+        weights.push_back(at::tensor(of, at::kDouble));
+    }
+    if (part.instance->has_weigh()) {
+        std::vector<at::Tensor> free_columns;
+        for (const std::string& name : part.instance->columns()) {
+            const at::Tensor column = columns.get(name);
+            free_columns.push_back(column.defined() ? column.cpu() : column);
+        }
+        part.instance->weigh(
+            free_columns, {columns.relations(), columns.candidates(), 0}, info, weights);
+    }
+    for (size_t m = 0; m < losses.size(); ++m) {
+        const bool relations = losses[m].level == SAMARA_PER_RELATION;
+        const auto& tag = relations ? columns.relation_tags() : columns.candidate_tags();
+        const at::Tensor w = weights[m].to(at::kDouble).contiguous();
+        const std::span<const double> weight(w.const_data_ptr<double>(), tag.size());
+        std::map<int64_t, double> by_tag;
+        double all = 0;
+        const auto amount = [&](size_t item) {
+            switch (losses[m].normaliser) {
+                case SAMARA_BY_WEIGHT:
+                    return weight[item];
+                case SAMARA_BY_ITEMS:
+                    return 1.0;
+                default:
+                    return 0.0;
+            }
+        };
+        std::set<int64_t> seen;
+        for (size_t item = 0; item < tag.size(); ++item) {
+            by_tag[tag[item]] += amount(item);
+            all += tag_weight(part, tag[item]) != 0 ? amount(item) : 0.0;
+            seen.insert(tag[item]);
+        }
+        const double fixed =
+            losses[m].normaliser == SAMARA_BY_CANDIDATES ? static_cast<double>(columns.candidates())
+            : losses[m].normaliser == SAMARA_BY_GROUPS   ? static_cast<double>(columns.groups())
+            : losses[m].normaliser == SAMARA_BY_NOTHING  ? 1.0
+                                                         : 0.0;
+        if (fixed > 0) {
+            all = fixed;
+            for (const int64_t t : seen) {
+                by_tag[t] = fixed;
+            }
+        }
+        StepPlan::Loss plan;
+        plan.tag = tag;
+        const double factor = part.weight * losses[m].coefficient;
+        for (size_t item = 0; item < tag.size(); ++item) {
+            const double own = by_tag[tag[item]], norm = union_ ? all : own;
+            plan.report.push_back(own > 0 ? factor * weight[item] / own : 0.0);
+            plan.scale.push_back(
+                norm > 0 ? factor * tag_weight(part, tag[item]) * weight[item] / norm : 0.0);
+        }
+        out.push_back(std::move(plan));
+    }
+}
+
+Objectives::StepPlan Objectives::plan_step(std::span<const Group* const> groups,
+                                           at::ScalarType dtype,
+                                           const RunInfo& info) {
+    StepPlan plan;
+    for (const Part& part : parts_) {
+        const Columns columns(groups, tags_, part.visible, dtype, at::kCPU);
+        plan_part(part, columns, info, plan.losses.emplace_back());
+        plan.used.emplace_back(plan.losses.back().size(), 0);
+    }
+    return plan;
+}
+
+namespace {
+
+// Accuracy and mean gap of every tag: from the scores alone, so they exist for every objective.
+void add_gaps(const Columns& columns, const std::vector<std::string>& tags, StepStats& stats) {
+    if (columns.relations() == 0) {
+        return;
+    }
+    const at::Tensor gaps =
+        columns.get("gap.score").detach().to(at::kCPU, at::kDouble).contiguous();
+    const at::Tensor flips = columns.get("rel.flip").to(at::kCPU, at::kDouble).contiguous();
+    const double* gap = gaps.const_data_ptr<double>();
+    const double* flip = flips.const_data_ptr<double>();
+    const auto& tag = columns.relation_tags();
+    for (size_t r = 0; r < tag.size(); ++r) {
+        TagStats& of = stats.tags[tags[static_cast<size_t>(tag[r])]];
+        const bool decided = flip[r] != 0.5;
+        ++of.count;
+        of.decided += decided ? 1 : 0;
+        of.correct += decided && (flip[r] < 0.5 ? gap[r] > 0 : gap[r] < 0) ? 1 : 0;
+        of.gap += gap[r];
+    }
+}
+
+void add_metrics(const std::vector<Metric>& metrics,
+                 const Columns& columns,
+                 const std::vector<std::string>& tags,
+                 StepStats& stats) {
+    for (const Metric& metric : metrics) {
+        const at::Tensor values = metric.values.to(at::kCPU, at::kDouble).contiguous();
+        const auto add = [&](const std::string& name, double value, double weight) {
+            auto& [sum, total] = stats.metrics[name];
+            sum += weight * value;
+            total += weight;
+        };
+        const bool relations = metric.level == SAMARA_PER_RELATION;
+        const auto& weight = relations ? columns.relation_weights() : columns.candidate_weights();
+        if (values.numel() != static_cast<int64_t>(weight.size()) || values.dim() == 0) {
+            add(metric.name, values.mean().item<double>(), 1.0);
+            continue;
+        }
+        const double* value = values.const_data_ptr<double>();
+        for (size_t i = 0; i < weight.size(); ++i) {
+            add(metric.name, value[i], weight[i]);
+            if (relations) {
+                add(metric.name + "/" + tags[static_cast<size_t>(columns.relation_tags()[i])],
+                    value[i],
+                    weight[i]);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+at::Tensor Objectives::loss(std::span<const Group* const> groups,
+                            const Scored& scored,
+                            StepPlan& plan,
+                            const RunInfo& info,
+                            StepStats& stats) {
+    at::Tensor total;
+    Columns all(groups, tags_, {}, scored.score.scalar_type(), scored.score.device());
+    all.attach(scored);
+    add_gaps(all, tags_, stats);
+    for (size_t p = 0; p < parts_.size(); ++p) {
+        Part& part = parts_[p];
+        Columns columns(
+            groups, tags_, part.visible, scored.score.scalar_type(), scored.score.device());
+        columns.attach(scored);
+        std::vector<at::Tensor> inputs;
+        for (const std::string& name : part.instance->columns()) {
+            inputs.push_back(why_unavailable(name) ? at::Tensor() : columns.get(name));
+        }
+        std::vector<at::Tensor> scales;
+        const auto& infos = part.instance->losses();
+        for (size_t m = 0; m < infos.size(); ++m) {
+            const auto items = static_cast<size_t>(
+                infos[m].level == SAMARA_PER_RELATION ? columns.relations() : columns.candidates());
+            const auto begin = static_cast<size_t>(plan.used[p][m]);
+            scales.push_back(
+                to_tensor(std::span(plan.losses[p][m].scale).subspan(begin, items), scored.score));
+        }
+        const Extent extent{columns.relations(), columns.candidates(), 0};
+        std::vector<at::Tensor> losses;
+        std::vector<Metric> metrics;
+        at::Tensor sum;
+        if (part.instance->has_forward()) {
+            losses = part.instance->forward(inputs, extent, info, &metrics);
+            for (size_t m = 0; m < losses.size(); ++m) {
+                const at::Tensor term = (losses[m] * scales[m]).sum();
+                sum = sum.defined() ? sum + term : term;
+            }
+        } else {
+            sum = part.instance->value_and_grad(inputs, scales, extent, info, &losses, &metrics);
+        }
+        for (size_t m = 0; m < losses.size(); ++m) {
+            const at::Tensor values = losses[m].detach().to(at::kCPU, at::kDouble).contiguous();
+            const double* value = values.const_data_ptr<double>();
+            const StepPlan::Loss& of = plan.losses[p][m];
+            const auto begin = static_cast<size_t>(plan.used[p][m]);
+            for (int64_t i = 0; i < values.numel(); ++i) {
+                const size_t item = begin + static_cast<size_t>(i);
+                if (of.tag[item] >= 0) {
+                    stats.tags[tags_[static_cast<size_t>(of.tag[item])]].loss +=
+                        of.report[item] * value[i];
+                }
+                stats.loss += of.scale[item] * value[i];
+            }
+            plan.used[p][m] += values.numel();
+        }
+        add_metrics(metrics, columns, tags_, stats);
+        total = total.defined() ? total + sum : sum;
+    }
+    return total;
+}
+
+std::string Objectives::save() const {
+    Json states = Json::object();
+    for (size_t p = 0; p < parts_.size(); ++p) {
+        if (const std::string bytes = parts_[p].instance->save(); !bytes.empty()) {
+            states[std::to_string(p)] = to_hex(bytes);
+        }
+    }
+    return states.dump();
+}
+
+void Objectives::load(const std::string& text) {
+    for (const auto& [part, bytes] : Json::parse(text).items()) {
+        parts_.at(std::stoul(part)).instance->load(from_hex(bytes));
+    }
+}
+
+}  // namespace samara::host

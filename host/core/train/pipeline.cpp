@@ -1,0 +1,294 @@
+// The whole flow of a run, top to bottom:
+//   config -> data -> [synthesizer] -> store -> text -> forest -> model -> [objective] ->
+//   [optimizer] -> run
+// What happens inside a stage is in its own room.
+#include "core/train/pipeline.hpp"
+
+#include "core/config/config.hpp"
+#include "core/data/groups.hpp"
+#include "core/log/log.hpp"
+#include "core/store/files.hpp"
+#include "core/train/prepare.hpp"
+#include "core/train/trainer.hpp"
+#include "runtime/error.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+namespace fs = std::filesystem;
+
+namespace samara::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Everything prepared before a model is loaded.
+struct Data {
+    Preparation train;
+    std::vector<EvalSet> evals;
+    std::vector<std::string> tags;
+    Json summary = Json::object();  ///< per data set: cache key, reused, counts
+};
+
+void add_tags(std::vector<std::string>& tags, const std::vector<std::string>& more) {
+    for (const std::string& tag : more) {
+        if (std::find(tags.begin(), tags.end(), tag) == tags.end()) {
+            tags.push_back(tag);
+        }
+    }
+}
+
+Json describe(const Preparation& prepared) {
+    return {{"cache_key", prepared.key.digest()},
+            {"reused", prepared.reused},
+            {"summary", Json::parse(prepared.summary)}};
+}
+
+void say(const std::string& name, const Preparation& prepared) {
+    log::info(name + ": " + std::to_string(prepared.groups.size()) + " groups, " +
+              (prepared.reused ? "reused from the cache" : "synthesised and cached") + " (key " +
+              prepared.key.digest().substr(0, 12) + ")");
+}
+
+Data prepare_all(const Plan& plan,
+                 const Registry& registry,
+                 Synthesis& synthesis,
+                 const Encoder& encoder,
+                 const RunOptions& options,
+                 const HostHooks& hooks) {
+    GroupStore store(options.cache_folder);
+    Data data;
+    data.tags = synthesis.tags();
+    data.train = prepare(plan.data, plan.seed, synthesis, encoder, store, hooks);
+    say("training data", data.train);
+    data.summary["train"] = describe(data.train);
+    for (const EvalSpec& spec : plan.evals) {
+        const bool own = !spec.synthesizers.empty() || !spec.instructions.empty();
+        Synthesis other(spec.instructions.empty() ? plan.instructions : spec.instructions,
+                        spec.synthesizers.empty() ? plan.synthesizers : spec.synthesizers,
+                        registry,
+                        hooks);
+        Preparation prepared =
+            prepare(spec.data, plan.seed, own ? other : synthesis, encoder, store, hooks);
+        say("evaluation set '" + spec.name + "'", prepared);
+        data.summary["eval " + spec.name] = describe(prepared);
+        add_tags(data.tags, other.tags());
+        data.evals.push_back({spec.name, spec.every_steps, std::move(prepared.groups)});
+    }
+    return data;
+}
+
+void write_environment(const RunFolder& folder,
+                       const Plan& plan,
+                       const Registry& registry,
+                       const RunOptions& options,
+                       const LanguageModel& model,
+                       const Data& data) {
+    Json plugins = Json::object();
+    const auto add = [&](const PluginUse& use) {
+        const Plugin* plugin = registry.find(use.id);
+        plugins[use.id] = {{"version", plugin->descriptor->version},
+                           {"sha256", plugin->library->sha256},
+                           {"file", fs::path(plugin->library->path).filename().string()}};
+    };
+    for (const auto* list : {&plan.instructions, &plan.synthesizers}) {
+        std::for_each(list->begin(), list->end(), add);
+    }
+    std::for_each(plan.objectives.begin(), plan.objectives.end(), add);
+    add(plan.optimizer);
+    Json environment = {{"threads", at::get_num_threads()}};
+    for (const auto& [key, value] : options.environment) {
+        environment[key] = value;
+    }
+    environment["model"] = model.facts();
+    environment["plugins"] = plugins;
+    environment["data"] = data.summary;
+    folder.write("environment.json", environment.dump(2) + "\n");
+}
+
+/// Gaps of one evaluation, as eval/NAME-step-N.jsonl holds them.
+std::vector<Json> read_gaps(const RunFolder& folder, const std::string& name, int64_t step) {
+    std::vector<Json> rows;
+    std::istringstream lines(
+        read_file(folder.path() + "/eval/" + name + "-step-" + std::to_string(step) + ".jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+        rows.push_back(Json::parse(line));
+    }
+    return rows;
+}
+
+/// The rows of metrics.jsonl that hold an evaluation.
+std::vector<Json> read_evaluations(const RunFolder& folder) {
+    std::vector<Json> rows;
+    std::istringstream lines(read_file(folder.path() + "/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+        if (Json row = Json::parse(line); row.contains("eval")) {
+            rows.push_back(std::move(row));
+        }
+    }
+    return rows;
+}
+
+double loss_of(const std::vector<Json>& evaluations,
+               const std::string& name,
+               int64_t step,
+               const std::string& tag) {
+    for (const Json& row : evaluations) {
+        if (row["eval"] == name && row["step"] == step && row.contains("loss/" + tag)) {
+            return row["loss/" + tag];
+        }
+    }
+    return std::numeric_limits<double>::quiet_NaN();
+}
+
+// Accuracy before and after, relation by relation.  The interval is normal, over per-record sums of
+// differences, because relations of one record are not independent.
+std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_t last) {
+    std::vector<ChangeRow> changes;
+    const std::vector<Json> evaluations = read_evaluations(folder);
+    for (const EvalSet& set : data.evals) {
+        const std::vector<Json> before = read_gaps(folder, set.name, 0),
+                                after = read_gaps(folder, set.name, last);
+        for (const std::string& tag : data.tags) {
+            ChangeRow change{set.name, tag};
+            std::map<std::string, double> by_record;
+            for (size_t r = 0; r < before.size(); ++r) {
+                if (before[r]["tag"] == tag) {
+                    const bool was = before[r]["gap"] > 0, is = after[r]["gap"] > 0;
+                    ++change.relations;
+                    change.accuracy_before += was;
+                    change.accuracy_after += is;
+                    by_record[before[r]["record"]] +=
+                        static_cast<double>(is) - static_cast<double>(was);
+                }
+            }
+            if (change.relations == 0) {
+                continue;
+            }
+            const auto n = static_cast<double>(change.relations),
+                       clusters = static_cast<double>(by_record.size());
+            const double mean = (change.accuracy_after - change.accuracy_before) / clusters;
+            double squares = 0;
+            for (const auto& [record, difference] : by_record) {
+                squares += (difference - mean) * (difference - mean);
+            }
+            const double half =
+                clusters > 1 ? 1.96 * std::sqrt(squares * clusters / (clusters - 1)) / n : 0.0;
+            change.accuracy_before /= n;
+            change.accuracy_after /= n;
+            change.low = change.accuracy_after - change.accuracy_before - half;
+            change.high = change.accuracy_after - change.accuracy_before + half;
+            change.loss_before = loss_of(evaluations, set.name, 0, tag);
+            change.loss_after = loss_of(evaluations, set.name, last, tag);
+            changes.push_back(change);
+        }
+    }
+    return changes;
+}
+
+Json to_json_rows(const std::vector<ChangeRow>& changes) {
+    Json rows = Json::array();
+    for (const ChangeRow& c : changes) {
+        rows.push_back({{"eval", c.set},
+                        {"tag", c.tag},
+                        {"relations", c.relations},
+                        {"accuracy_before", c.accuracy_before},
+                        {"accuracy_after", c.accuracy_after},
+                        {"difference_low", c.low},
+                        {"difference_high", c.high},
+                        {"loss_before", c.loss_before},
+                        {"loss_after", c.loss_after}});
+    }
+    return rows;
+}
+
+}  // namespace
+
+RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& options) {
+    const HostHooks hooks{
+        [](int level, const std::string& text) { log::log(static_cast<log::Level>(level), text); },
+        options.cancelled};
+    RunResult result;
+    RunFolder folder(plan, options.resume);
+    result.model_folder = folder.path() + "/model";
+    if (!folder.done().is_null()) {
+        result.notes.emplace_back("this run had already ended; nothing was done");
+        result.steps = folder.done().at("steps");
+        return result;
+    }
+    try {
+        // ---- data: read, synthesise, merge, tokenise, store ----
+        const ModelRequest request{model_folder(plan.model_path),
+                                   plan.dtype,
+                                   plan.device,
+                                   true,
+                                   plan.seed,
+                                   plan.data.chat};
+        const std::unique_ptr<Encoder> encoder = open_encoder(request);
+        Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
+        Data data = prepare_all(plan, registry, synthesis, *encoder, options, hooks);
+
+        // ---- what is minimised: refused here, before a model is loaded, when it cannot be ----
+        check_tags(plan, data.tags);
+        Objectives objectives(plan, registry, data.tags, hooks);
+        drop_tags(data.train.groups, objectives.dead_tags());
+        objectives.check_groups(data.train.groups);
+
+        // ---- model and optimizer ----
+        const std::unique_ptr<LanguageModel> model = open_model(request);
+        Optimizer optimizer(std::make_unique<OptimizerInstance>(
+                                *registry.find(plan.optimizer.id), plan.optimizer.params, hooks),
+                            model->parameters());
+        write_environment(folder, plan, registry, options, *model, data);
+        for (const auto& [key, value] : model->facts()) {
+            result.notes.push_back(key + ": " + value);
+        }
+
+        // ---- train ----
+        Trainer trainer(plan,
+                        options,
+                        folder,
+                        *model,
+                        optimizer,
+                        objectives,
+                        data.train.groups,
+                        data.evals,
+                        data.tags);
+        trainer.resume();
+        const bool finished = trainer.run();
+        folder.flush();
+        result.steps = trainer.step();
+        if (!finished) {
+            result.preempted = true;
+            return result;
+        }
+
+        // ---- the result: a Hugging Face folder that appears whole or not at all ----
+        AtomicFolder out(result.model_folder);
+        model->save(out.path());
+        out.publish();
+        result.changes = compare(folder, data, trainer.step());
+        folder.write(
+            "done.json",
+            Json({{"steps", trainer.step()}, {"changes", to_json_rows(result.changes)}}).dump(2) +
+                "\n");
+        return result;
+    } catch (const Error& error) {
+        if (error.code() != Code::preempted) {
+            throw;
+        }
+        result.preempted = true;  // stopped before training: every published file is whole
+        return result;
+    }
+}
+
+}  // namespace samara::host

@@ -1,0 +1,141 @@
+// The run folder on disk; see run_folder.hpp.
+#include "core/train/run_folder.hpp"
+
+#include "core/store/files.hpp"
+#include "runtime/error.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sstream>
+#include <sys/file.h>
+#include <unistd.h>
+#include <vector>
+
+namespace fs = std::filesystem;
+
+namespace samara::host {
+namespace {
+
+// The first lines in which two resolved configurations differ, for a message.
+std::string difference(const std::string& was, const std::string& now) {
+    std::istringstream a(was), b(now);
+    std::string x, y, out;
+    int shown = 0;
+    while (shown < 3) {
+        const bool more_a = static_cast<bool>(std::getline(a, x)),
+                   more_b = static_cast<bool>(std::getline(b, y));
+        if (!more_a && !more_b) {
+            break;
+        }
+        x = more_a ? x : "";
+        y = more_b ? y : "";
+        if (x != y) {
+            out += (out.empty() ? "" : "; ") + std::string("was `") + x + "`, now `" + y + "`";
+            ++shown;
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const Plan& plan, bool resume)
+    : path_(fs::absolute(plan.output).lexically_normal().string()) {
+    std::error_code error;
+    fs::create_directories(path_, error);
+    if (error) {
+        throw Error(Code::io,
+                    "cannot create the run's folder: " + error.message(),
+                    path_,
+                    "choose another [run] output");
+    }
+    lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (lock_ < 0) {
+        throw Error(Code::io,
+                    std::string("cannot write into the run's folder: ") + std::strerror(errno),
+                    path_);
+    }
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+        ::close(lock_);
+        throw Error(Code::busy,
+                    "another process is running in this folder",
+                    path_,
+                    "wait for it, or choose another [run] output");
+    }
+    const std::string config = path_ + "/config.toml";
+    if (fs::exists(config)) {
+        const std::string was = read_file(config);
+        if (!resume) {
+            ::close(lock_);
+            throw Error(Code::config,
+                        "the folder already holds a run",
+                        path_,
+                        "continue it with --resume, or choose another [run] output");
+        }
+        if (was != plan.resolved) {
+            ::close(lock_);
+            throw Error(Code::corrupt,
+                        "the folder holds a run of another configuration: " +
+                            difference(was, plan.resolved),
+                        config,
+                        "restore the configuration, or choose another [run] output");
+        }
+    } else {
+        atomic_write(config, plan.resolved);
+    }
+}
+
+RunFolder::~RunFolder() {
+    ::close(lock_);
+}
+
+nlohmann::json RunFolder::done() const {
+    return fs::exists(path_ + "/done.json") ? nlohmann::json::parse(read_file(path_ + "/done.json"))
+                                            : nlohmann::json();
+}
+
+nlohmann::json RunFolder::environment() const {
+    const std::string file = path_ + "/environment.json";
+    return fs::exists(file) ? nlohmann::json::parse(read_file(file)) : nlohmann::json();
+}
+
+void RunFolder::write(const std::string& name, const std::string& bytes) const {
+    const fs::path file = fs::path(path_) / name;
+    fs::create_directories(file.parent_path());
+    atomic_write(file.string(), bytes);
+}
+
+void RunFolder::open_logs(int64_t metrics_bytes, int64_t step) {
+    metrics_ = std::make_unique<MetricsWriter>(path_ + "/metrics.jsonl", metrics_bytes);
+    // Times are no part of what resume promises: they are appended to.
+    timing_ = std::make_unique<MetricsWriter>(path_ + "/timing.jsonl");
+    events_ = std::make_unique<EventsWriter>(path_, step);
+}
+
+void RunFolder::metrics(const Row& row, const std::string& prefix, int64_t step) {
+    metrics_->write(row);
+    for (const auto& [name, value] : row.fields) {
+        if (name == "step") {
+            continue;
+        }
+        if (const double* number = std::get_if<double>(&value)) {
+            events_->scalar(prefix + name, *number, step);
+        } else if (const int64_t* count = std::get_if<int64_t>(&value)) {
+            events_->scalar(prefix + name, static_cast<double>(*count), step);
+        }
+    }
+}
+
+void RunFolder::timing(const Row& row) {
+    timing_->write(row);
+}
+
+void RunFolder::flush() {
+    metrics_->flush();
+    timing_->flush();
+    events_->flush();
+}
+
+}  // namespace samara::host

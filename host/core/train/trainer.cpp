@@ -1,0 +1,344 @@
+// The training loop; see trainer.hpp.
+#include "core/train/trainer.hpp"
+
+#include "core/data/groups.hpp"
+#include "core/log/log.hpp"
+#include "core/train/schedule.hpp"
+#include "runtime/error.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace samara::host {
+namespace {
+
+double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+// Tokens as a trainer without sharing would count them: prompt and response of every candidate.
+int64_t real_tokens(const Group& group) {
+    int64_t n = 0;
+    for (const Candidate& c : group.candidates) {
+        n += static_cast<int64_t>(c.prompt_ids.size() + c.response_ids.size());
+    }
+    return n;
+}
+
+std::string ids_of(const std::vector<const Group*>& groups) {
+    std::string text;
+    for (const Group* group : groups) {
+        text += (text.empty() ? "" : ", ") + group->record_id;
+    }
+    return text;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Plan& plan,
+                 const RunOptions& options,
+                 RunFolder& folder,
+                 LanguageModel& model,
+                 Optimizer& optimizer,
+                 Objectives& objectives,
+                 const std::vector<Group>& groups,
+                 const std::vector<EvalSet>& evals,
+                 std::vector<std::string> tags)
+    : plan_(plan),
+      options_(options),
+      folder_(folder),
+      model_(model),
+      optimizer_(optimizer),
+      objectives_(objectives),
+      groups_(groups),
+      evals_(evals),
+      tags_(std::move(tags)) {
+    const auto n = static_cast<int64_t>(groups_.size());
+    per_epoch_ = (n + plan_.groups_per_step - 1) / plan_.groups_per_step;
+    total_ = plan_.max_steps > 0 ? plan_.max_steps
+                                 : static_cast<int64_t>(std::ceil(
+                                       plan_.epochs * static_cast<double>(per_epoch_) - 1e-9));
+}
+
+RunInfo Trainer::info(bool evaluating) const {
+    RunInfo info;
+    info.seed = plan_.seed;
+    info.step = step_;
+    info.total_steps = total_;
+    info.evaluating = evaluating;
+    info.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
+    info.pipeline = plan_.pipeline;
+    info.device = plan_.device;
+    info.tags = tags_;
+    return info;
+}
+
+// The groups of one optimizer step: a permutation per epoch, so the order depends on seed and step
+// alone.
+std::vector<const Group*> Trainer::step_groups(int64_t step) const {
+    const auto n = static_cast<int64_t>(groups_.size());
+    const int64_t epoch = step / per_epoch_, begin = step % per_epoch_ * plan_.groups_per_step;
+    std::vector<const Group*> out;
+    const std::vector<int64_t> order =
+        plan_.data.order == "file" ? std::vector<int64_t>() : permutation(n, plan_.seed, epoch);
+    for (int64_t i = begin; i < std::min(n, begin + plan_.groups_per_step); ++i) {
+        out.push_back(
+            &groups_[static_cast<size_t>(order.empty() ? i : order[static_cast<size_t>(i)])]);
+    }
+    return out;
+}
+
+// Whole groups in order, up to the token budget; a group above it is a micro-batch of its own.
+std::vector<std::vector<size_t>> Trainer::pack(const std::vector<const Group*>& groups) const {
+    std::vector<std::vector<size_t>> batches;
+    int64_t filled = 0;
+    for (size_t g = 0; g < groups.size(); ++g) {
+        const int64_t tokens = model_.tree_tokens(*groups[g]);
+        if (batches.empty() || filled + tokens > plan_.tokens_per_batch) {
+            batches.emplace_back();
+            filled = 0;
+        }
+        batches.back().push_back(g);
+        filled += tokens;
+    }
+    return batches;
+}
+
+void Trainer::report(const std::string& phase, int64_t done, int64_t todo, double loss) {
+    if (!options_.progress) {
+        return;
+    }
+    ProgressState state{phase, step_, total_, done, todo, loss, -1, -1, resident_bytes()};
+    if (timed_steps_ > 0) {
+        state.tokens_per_second = tokens_ / seconds_;
+        state.seconds_left =
+            seconds_ / static_cast<double>(timed_steps_) * static_cast<double>(total_ - step_);
+    }
+    options_.progress(state);
+}
+
+void Trainer::add_stats(Row& row, const StepStats& stats) const {
+    for (const std::string& tag : tags_) {
+        const auto found = stats.tags.find(tag);
+        if (found == stats.tags.end() || found->second.count == 0) {
+            continue;
+        }
+        const TagStats& of = found->second;
+        row.fields.emplace_back("loss/" + tag, of.loss);
+        if (of.decided > 0) {
+            row.fields.emplace_back(
+                "accuracy/" + tag,
+                static_cast<double>(of.correct) / static_cast<double>(of.decided));
+        }
+        row.fields.emplace_back("gap/" + tag, of.gap / static_cast<double>(of.count));
+    }
+    for (const auto& [name, sum] : stats.metrics) {
+        row.fields.emplace_back(name, sum.second > 0 ? sum.first / sum.second : 0.0);
+    }
+}
+
+bool Trainer::train_step() {
+    const double start = now();
+    const std::vector<const Group*> groups = step_groups(step_);
+    const RunInfo where = info(false);
+    Objectives::StepPlan step_plan =
+        objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
+    StepStats stats;
+    int64_t tokens = 0, tree_tokens = 0, done = 0;
+    for (const std::vector<size_t>& batch : pack(groups)) {
+        if (cancelled()) {
+            optimizer_.zero_grad();
+            return false;
+        }
+        std::vector<const Group*> part;
+        for (const size_t g : batch) {
+            part.push_back(groups[g]);
+            tokens += real_tokens(*groups[g]);
+        }
+        const Scored scored = model_.forward(part, {.score = true});
+        tree_tokens += scored.tree_tokens;
+        const at::Tensor loss = objectives_.loss(part, scored, step_plan, where, stats);
+        if (loss.defined() && loss.requires_grad()) {
+            torch::autograd::backward({loss}, {});
+        }
+        done += static_cast<int64_t>(batch.size());
+        report("train", done, static_cast<int64_t>(groups.size()), stats.loss);
+    }
+    const double norm = optimizer_.clip(plan_.max_grad_norm);
+    if (!std::isfinite(stats.loss) || !std::isfinite(norm)) {
+        throw Error(Code::non_finite,
+                    "step " + std::to_string(step_ + 1) + ": loss " + std::to_string(stats.loss) +
+                        ", gradient norm " + std::to_string(norm) + "; stopped before the update",
+                    "records " + ids_of(groups),
+                    "look at these records, or lower [schedule] learning_rate");
+    }
+    const double rate =
+        plan_.learning_rate * schedule_factor(plan_.schedule, step_, total_, plan_.warmup_steps);
+    optimizer_.step(step_ + 1, total_, rate, where);
+    ++step_;
+    next_eval_ = 0;
+    Row row{{{"step", step_},
+             {"epoch", static_cast<double>(step_) / static_cast<double>(per_epoch_)},
+             {"loss", stats.loss},
+             {"grad_norm", norm},
+             {"learning_rate", rate},
+             {"tokens", tokens},
+             {"tree_tokens", tree_tokens}}};
+    add_stats(row, stats);
+    folder_.metrics(row, "train/", step_);
+    const double seconds = now() - start;
+    seconds_ += seconds;
+    tokens_ += static_cast<double>(tokens);
+    ++timed_steps_;
+    folder_.timing({{{"step", step_},
+                     {"seconds", seconds},
+                     {"tokens_per_second", static_cast<double>(tokens) / seconds}}});
+    report("train",
+           static_cast<int64_t>(groups.size()),
+           static_cast<int64_t>(groups.size()),
+           stats.loss);
+    return true;
+}
+
+bool Trainer::evaluate(const EvalSet& set) {
+    const c10::NoGradGuard no_grad;
+    const RunInfo where = info(true);
+    std::vector<const Group*> groups;
+    for (const Group& group : set.groups) {
+        groups.push_back(&group);
+    }
+    Objectives::StepPlan step_plan =
+        objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
+    StepStats stats;
+    int64_t tokens = 0, tree_tokens = 0, done = 0;
+    std::string
+        gaps;  // one line per relation, so that two evaluations can be compared pair by pair
+    for (const std::vector<size_t>& batch : pack(groups)) {
+        if (cancelled()) {
+            return false;
+        }
+        std::vector<const Group*> part;
+        for (const size_t g : batch) {
+            part.push_back(groups[g]);
+            tokens += real_tokens(*groups[g]);
+        }
+        const Scored scored = model_.forward(part, {.score = true});
+        tree_tokens += scored.tree_tokens;
+        objectives_.loss(part, scored, step_plan, where, stats);
+        Columns columns(part, tags_, {}, at::kDouble, at::kCPU);
+        Scored on_cpu = scored;
+        on_cpu.score = scored.score.cpu();
+        columns.attach(on_cpu);
+        if (columns.relations() > 0) {
+            const at::Tensor gap = columns.get("gap.score").contiguous();
+            size_t r = 0;
+            for (const Group* group : part) {
+                for (const Relation& relation : group->relations) {
+                    nlohmann::ordered_json line = {{"record", group->record_id},
+                                                   {"tag", relation.tag},
+                                                   {"gap", gap.const_data_ptr<double>()[r++]}};
+                    gaps += line.dump() + "\n";
+                }
+            }
+        }
+        done += static_cast<int64_t>(batch.size());
+        report("evaluate " + set.name, done, static_cast<int64_t>(groups.size()), stats.loss);
+    }
+    Row row{{{"eval", set.name},
+             {"step", step_},
+             {"epoch", static_cast<double>(step_) / static_cast<double>(per_epoch_)},
+             {"loss", stats.loss},
+             {"tokens", tokens},
+             {"tree_tokens", tree_tokens}}};
+    add_stats(row, stats);
+    folder_.write("eval/" + set.name + "-step-" + std::to_string(step_) + ".jsonl", gaps);
+    folder_.metrics(row, "eval/" + set.name + "/", step_);
+    return true;
+}
+
+bool Trainer::evaluate_due() {
+    for (; next_eval_ < evals_.size(); ++next_eval_) {
+        const EvalSet& set = evals_[next_eval_];
+        const bool ends = step_ == 0 || step_ == total_;
+        if (ends || (set.every_steps > 0 && step_ % set.every_steps == 0)) {
+            if (!evaluate(set)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void Trainer::save() {
+    report("save", 0, 1, 0);
+    folder_.flush();
+    std::vector<NamedTensor> tensors;
+    for (const Parameter& parameter : model_.parameters()) {
+        tensors.push_back({"model." + parameter.name, parameter.value.detach()});
+    }
+    for (NamedTensor& slot : optimizer_.state()) {
+        tensors.push_back({"optimizer." + slot.name, slot.value});
+    }
+    const nlohmann::json state = {{"step", step_},
+                                  {"next_eval", next_eval_},
+                                  {"metrics_bytes", folder_.metrics_bytes()},
+                                  {"objectives", objectives_.save()},
+                                  {"optimizer_plugin", to_hex(optimizer_.save_plugin())}};
+    save_checkpoint(folder_.path(), step_, state, tensors, plan_.checkpoint_keep);
+}
+
+void Trainer::resume() {
+    const auto found = newest_checkpoint(folder_.path());
+    if (!found) {
+        folder_.open_logs(0, 0);
+        return;
+    }
+    std::vector<NamedTensor> tensors;
+    for (const Parameter& parameter : model_.parameters()) {
+        tensors.push_back({"model." + parameter.name, parameter.value.detach()});
+    }
+    for (NamedTensor& slot : optimizer_.state()) {
+        tensors.push_back({"optimizer." + slot.name, slot.value});
+    }
+    load_tensors(*found, tensors);
+    const std::string blob = from_hex(found->state.at("optimizer_plugin"));
+    if (!blob.empty()) {
+        optimizer_.load_plugin(blob);
+    }
+    objectives_.load(found->state.at("objectives"));
+    step_ = found->state.at("step");
+    next_eval_ = found->state.at("next_eval");
+    folder_.open_logs(found->state.at("metrics_bytes"), step_);
+    log::info("resumed at step " + std::to_string(step_) + " of " + std::to_string(total_) +
+              " from " + found->folder);
+}
+
+bool Trainer::run() {
+    int64_t saved = step_;
+    while (true) {
+        if (!evaluate_due()) {
+            break;
+        }
+        const bool due = plan_.checkpoint_every > 0 && step_ % plan_.checkpoint_every == 0;
+        if (due && step_ > 0 && step_ != saved) {
+            save();
+            saved = step_;
+        }
+        if (step_ == total_) {
+            return true;
+        }
+        if (cancelled() || !train_step()) {
+            break;
+        }
+    }
+    save();  // stopped: the state as of the last whole step or evaluation
+    return false;
+}
+
+}  // namespace samara::host

@@ -1,0 +1,72 @@
+// The training loop: steps with exact accumulation, evaluation, checkpoints, resume.  It knows
+// groups, a model, an optimizer and objectives; not where they come from (pipeline.cpp).
+#pragma once
+#include "core/train/checkpoint.hpp"
+#include "core/train/objectives.hpp"
+#include "core/train/optimize.hpp"
+#include "core/train/pipeline.hpp"
+#include "core/train/run_folder.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace samara::host {
+
+/// One evaluation set, ready to be scored.
+struct EvalSet {
+    std::string name;
+    int64_t every_steps = 0;
+    std::vector<Group> groups;
+};
+
+class Trainer {
+public:
+    Trainer(const Plan& plan,
+            const RunOptions& options,
+            RunFolder& folder,
+            LanguageModel& model,
+            Optimizer& optimizer,
+            Objectives& objectives,
+            const std::vector<Group>& groups,
+            const std::vector<EvalSet>& evals,
+            std::vector<std::string> tags);
+
+    /// Continues from the newest sound checkpoint, if there is one.  Call once, before run().
+    void resume();
+    /// Evaluates, trains and evaluates again.  False: cancelled; the state is saved.
+    bool run();
+
+    [[nodiscard]] int64_t step() const { return step_; }
+    [[nodiscard]] int64_t total_steps() const { return total_; }
+
+private:
+    [[nodiscard]] RunInfo info(bool evaluating) const;
+    [[nodiscard]] std::vector<const Group*> step_groups(int64_t step) const;
+    [[nodiscard]] std::vector<std::vector<size_t>> pack(
+        const std::vector<const Group*>& groups) const;
+    bool train_step();    ///< false: cancelled before the update; nothing has changed
+    bool evaluate_due();  ///< false: cancelled
+    bool evaluate(const EvalSet& set);
+    void save();
+    void report(const std::string& phase, int64_t done, int64_t todo, double loss);
+    [[nodiscard]] bool cancelled() const { return options_.cancelled && options_.cancelled(); }
+    void add_stats(Row& row, const StepStats& stats) const;
+
+    const Plan& plan_;
+    const RunOptions& options_;
+    RunFolder& folder_;
+    LanguageModel& model_;
+    Optimizer& optimizer_;
+    Objectives& objectives_;
+    const std::vector<Group>& groups_;
+    const std::vector<EvalSet>& evals_;
+    std::vector<std::string> tags_;
+    int64_t per_epoch_ = 0, total_ = 0, step_ = 0;
+    size_t next_eval_ = 0;  ///< evaluation sets already done at this step: part of the state
+    double seconds_ = 0;    ///< of training steps in this process
+    double tokens_ = 0;     ///< real tokens of those steps
+    int64_t timed_steps_ = 0;
+};
+
+}  // namespace samara::host
