@@ -49,13 +49,14 @@ struct Plan {
     std::string file;  ///< absolute path of the configuration
     // [run]
     std::string pipeline = "reward";
-    std::string output;
+    std::string output;  ///< absolute
     uint64_t seed = 0;
     std::string device = "cpu";
     // [model]
     std::string model_path;  ///< as written ("cache:NAME" or absolute)
     std::string dtype = "float32";
     DataSpec data;
+    std::vector<std::string> plugin_files;  ///< [plugins] load, absolute; already in the registry
     std::vector<PluginUse> instructions;
     std::vector<PluginUse> synthesizers;
     std::vector<ObjectiveUse> objectives;
