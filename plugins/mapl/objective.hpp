@@ -1,0 +1,64 @@
+// samara.mapl - MAPL's losses under their own name: preferences by Bradley-Terry, contrasts by one
+// of four forms.
+#pragma once
+#include <samara/objective.hpp>
+
+namespace samara::mapl {
+
+/// Per relation, with p = rel.flip, m = rel.margin, M_s = s_i - s_j and, in a contrast, M_t = s_k -
+/// s_l:
+///
+/// Math     preference   z = beta * M_s - m;          -(1-p) log sigmoid(z) - p log sigmoid(-z)
+///          margin_gap   z = beta * (M_s - M_t) - m;  the same
+///          hinge        z as margin_gap;             (1-p) max(0, h - z) + p max(0, h + z)
+///          squared      z as margin_gap;             z^2, whatever p: for contrasts of equals
+///          (neutral) logprob_strength  z = log sigmoid(beta * M_s) - log sigmoid(beta * M_t) - m;
+///          as margin_gap
+/// Inputs   gap.score, rel.margin, rel.flip [R]; unless it is the plain margin_gap also score [N]
+/// and
+///          rel.i, rel.j, rel.k, rel.l, rel.order [R]
+/// Output   mapl [R], divided by the relations' weights
+/// Ranges   beta > 0; h = hinge_margin >= 0
+/// Gradient stop_gradient takes it from M_s (stronger) or M_t (weaker) of contrasts only
+/// Source   arXiv 2505.12845; the intra part as published, the inter forms as reconstructed
+///
+/// Plain margin_gap runs the operators of samara.bradley_terry, in its order: equal to the last
+/// bit.
+class Mapl {
+public:
+    static constexpr samara_param params[] = {
+        param::number("beta",
+                      "1.0",
+                      0,
+                      kInfinity,
+                      "scale of the scores: 1 for reward models, "
+                      "0.1 is usual in DPO",
+                      SAMARA_P_OPEN_MIN),
+        param::choice("form",
+                      "\"margin_gap\"",
+                      "margin_gap|hinge|squared|logprob_strength",
+                      "how contrasts are scored"),
+        param::number("hinge_margin", "1.0", 0, kInfinity, "h of form hinge"),
+        param::choice("stop_gradient",
+                      "\"none\"",
+                      "none|stronger|weaker",
+                      "which side's margin is a constant in contrasts")};
+    static constexpr samara_loss losses[] = {loss("mapl")};
+    static constexpr int64_t orders = 3;
+
+    explicit Mapl(const Params& params);
+    std::span<const char* const> columns() const;
+    void forward(std::span<const Tensor> in, std::span<Tensor> out) const;
+
+private:
+    enum class Form { margin_gap, hinge, squared, logprob_strength };
+    enum class Stop { none, stronger, weaker };
+    bool plain() const { return form_ == Form::margin_gap && stop_ == Stop::none; }
+    Tensor contrast(Tensor stronger, Tensor weaker, const Tensor& margin, const Tensor& flip) const;
+
+    double beta_, hinge_margin_;
+    Form form_;
+    Stop stop_;
+};
+
+}  // namespace samara::mapl

@@ -1,0 +1,84 @@
+// samara.pairs - the original preferences as they are: tag base.  Synthesizers that make more of a
+// record stand beside it in the run; it changes no text.
+#include <samara/synthesizer.hpp>
+
+#include <algorithm>
+
+namespace {
+
+/// One group per record: (x, y_w) preferred to (x, y_l), or, for an unpaired row, one labelled
+/// candidate.
+///
+/// Labels   1 for chosen, -1 for rejected, the row's own for an unpaired response.
+/// Weight   the row's, on the relation and on the candidates (losses per candidate read theirs).
+/// Tokens   rows that came tokenised pass through as ids.
+struct Pairs {
+    static constexpr const char* tags[] = {"base"};
+    static constexpr bool needs_text = false;
+    static constexpr bool needs_pairs = false;
+
+    void synthesize(const samara::Dataset& data,
+                    int64_t first,
+                    int64_t last,
+                    uint64_t /*seed*/,
+                    samara::Sink& sink) const {
+        for (int64_t r = first; r < last; ++r) {
+            if (r % 256 == 0) {
+                samara::stop_if_cancelled();
+            }
+            const samara::Record record = data[r];
+            const bool tokenised = !record.chosen().has_value();
+            const bool paired =
+                tokenised ? !record.rejected_ids().empty() : record.rejected().has_value();
+            if (tokenised && record.chosen_ids().empty()) {
+                sink.skip(r, "no response");
+                continue;
+            }
+            if (paired && same_response(record, tokenised)) {
+                sink.skip(r, "chosen and rejected are the same");
+                continue;
+            }
+            samara::Group group(r);
+            const int64_t chosen = tokenised
+                                       ? group.add_ids(record.prompt_ids(), record.chosen_ids())
+                                       : group.add(record.prompt(), *record.chosen());
+            label(group, chosen, paired ? 1 : record.label(), record.weight());
+            if (paired) {
+                const int64_t rejected =
+                    tokenised ? group.add_ids(record.prompt_ids(), record.rejected_ids())
+                              : group.add(record.prompt(), *record.rejected());
+                label(group, rejected, -1, record.weight());
+                samara::Relation& relation = group.prefer(chosen, rejected, "base");
+                relation.weight = record.weight();
+                relation.margin = record.margin();
+            }
+            sink.emit(group);
+        }
+    }
+
+private:
+    static bool same_response(const samara::Record& record, bool tokenised) {
+        if (!tokenised) {
+            return record.chosen() == record.rejected();
+        }
+        const auto a = record.chosen_ids();
+        const auto b = record.rejected_ids();
+        return std::equal(a.begin(), a.end(), b.begin(), b.end());
+    }
+    static void label(samara::Group& group, int64_t index, int64_t label, double weight) {
+        samara::Candidate& candidate = group.candidates[static_cast<size_t>(index)];
+        candidate.label = label;
+        candidate.weight = weight;
+        candidate.tag = "base";
+    }
+};
+
+const samara_plugin pairs = samara::synthesizer<Pairs>(
+    {.id = "samara.pairs",
+     .doc = "The original preference pairs, tag base; unpaired rows become labelled candidates",
+     .formula = "(x, y_w) > (x, y_l)",
+     .source = "Bradley and Terry 1952"});
+
+}  // namespace
+
+SAMARA_PLUGINS(&pairs)
