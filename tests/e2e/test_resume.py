@@ -1,0 +1,95 @@
+"""A run that is killed or stopped at any moment and resumed ends with the bytes of the run that was left alone."""
+import os
+import random
+import signal
+import subprocess
+import time
+
+from support import SAMARA, Case, main, samara, tiny_model, write_config
+
+COMPARED = ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-6.jsonl")
+
+
+class Resume(Case):
+    def setUp(self):
+        super().setUp()
+        self.model = tiny_model(self.folder / "model")
+        self.reference = self.folder / "reference"
+        # micro-batches smaller than a step, so that a kill also lands between two of them
+        self.more = ""
+        samara("run", self.config(self.reference), "--set", "train.tokens_per_batch=900", env=self.env)
+
+    def config(self, output):
+        return write_config(self.folder, self.model, output)
+
+    def start(self, output, *more):
+        return subprocess.Popen([SAMARA, "run", self.config(output), "--set", "train.tokens_per_batch=900", *more],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.env})
+
+    def stop_after(self, process, lines, delay, number):
+        """Sends the signal `delay` seconds after the given number of progress lines; returns the last line seen."""
+        last = ""
+        for _ in range(lines):
+            line = process.stderr.readline()
+            if not line:
+                break
+            last = line.strip()
+        time.sleep(delay)
+        process.send_signal(number)
+        process.stderr.read()
+        process.wait()
+        return last
+
+    def finish_and_compare(self, output, label):
+        done = samara("run", self.config(output), "--set", "train.tokens_per_batch=900", "--resume", env=self.env)
+        for name in COMPARED:
+            self.assertEqual((output / name).read_bytes(), (self.reference / name).read_bytes(), f"{name} after {label}\n{done.stderr}")
+
+    def test_kill_9_at_20_moments(self):
+        draw = random.Random(20)
+        phases = set()
+        for trial in range(20):
+            output = self.folder / f"killed-{trial}"
+            process = self.start(output)
+            last = self.stop_after(process, draw.randrange(1, 24), draw.uniform(0, 0.08), signal.SIGKILL)
+            phases.add(last.split(" ")[0])
+            self.finish_and_compare(output, f"kill {trial} at '{last}'")
+        self.assertLessEqual({"train", "evaluate"}, phases)
+
+    def test_sigterm_saves_and_exits_75(self):
+        draw = random.Random(75)
+        stopped = 0
+        for trial in range(8):
+            output = self.folder / f"stopped-{trial}"
+            process = self.start(output)
+            last = self.stop_after(process, draw.randrange(1, 20), draw.uniform(0, 0.05), signal.SIGTERM)
+            self.assertIn(process.returncode, (75, 0), last)
+            stopped += process.returncode == 75
+            self.finish_and_compare(output, f"SIGTERM at '{last}'")
+        self.assertGreaterEqual(stopped, 4)
+
+    def test_a_damaged_checkpoint_is_skipped(self):
+        output = self.folder / "damaged"
+        process = self.start(output)
+        while process.stderr.readline() and not (output / "checkpoints/step-00000004").exists():
+            pass
+        process.kill()
+        process.stderr.read()
+        process.wait()
+        newest = sorted((output / "checkpoints").glob("step-????????"))[-1] / "tensors.safetensors"
+        data = bytearray(newest.read_bytes())
+        data[len(data) // 2] ^= 1
+        newest.write_bytes(data)
+        self.finish_and_compare(output, "a flipped bit in the newest checkpoint")
+
+    def test_a_folder_with_another_run_is_refused(self):
+        done = samara("run", self.config(self.reference), "--set", "train.tokens_per_batch=900", env=self.env, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--resume", done.stderr)
+        other = samara("run", self.config(self.reference), "--set", "train.tokens_per_batch=901", "--resume", env=self.env, check=False)
+        self.assertEqual(other.returncode, 8)
+        self.assertIn("tokens_per_batch", other.stderr)
+
+
+if __name__ == "__main__":
+    main()

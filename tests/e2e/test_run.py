@@ -1,0 +1,99 @@
+"""A whole run with a tiny model: metrics, evaluation, events, and the model that transformers opens."""
+import json
+
+from support import Case, main, rows, samara, tiny_model, write_config
+
+
+class Run(Case):
+    def test_run_leaves_what_it_promises(self):
+        model = tiny_model(self.folder / "model")
+        config = write_config(self.folder, model, self.folder / "out")
+        done = samara("run", config, env=self.env)
+        out = self.folder / "out"
+        for tag in ("base", "intra", "inter"):
+            self.assertIn(tag, done.stdout)
+        metrics = rows(out / "metrics.jsonl")
+        steps = [r for r in metrics if "eval" not in r]
+        self.assertEqual([r["step"] for r in steps], [1, 2, 3, 4, 5, 6])
+        wanted = {"step", "epoch", "loss", "grad_norm", "learning_rate", "tokens", "tree_tokens"}
+        wanted |= {f"{what}/{tag}" for what in ("loss", "accuracy", "gap") for tag in ("base", "intra", "inter")}
+        for row in steps:
+            self.assertLessEqual(wanted, set(row))
+            self.assertLess(row["tree_tokens"], row["tokens"])
+            total = sum(row[f"loss/{tag}"] for tag in ("base", "intra", "inter"))
+            self.assertAlmostEqual(row["loss"], total, places=5)
+        evals = [(r["eval"], r["step"]) for r in metrics if "eval" in r]
+        self.assertEqual(evals, [("held-out", 0), ("held-out", 3), ("held-out", 6)])
+        self.assertTrue((out / "config.toml").exists())
+        environment = json.loads((out / "environment.json").read_text())
+        self.assertEqual(set(environment["plugins"]), {"samara.ifeval", "samara.pairs", "samara.mapl_intra",
+                                                       "samara.mapl_inter", "samara.mapl", "samara.adamw"})
+        self.assertEqual(len(list((out / "checkpoints").iterdir())), 2)
+        self.check_events(out, steps)
+        self.check_model(out / "model")
+
+    def check_events(self, out, steps):
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        events = EventAccumulator(str(out))
+        events.Reload()
+        got = [(e.step, e.value) for e in events.Scalars("train/loss")]
+        self.assertEqual([s for s, _ in got], [r["step"] for r in steps])
+        for (_, value), row in zip(got, steps):
+            self.assertAlmostEqual(value, row["loss"], places=5)
+
+    def check_model(self, folder):
+        """transformers opens the folder, pads a batch by itself, and gives the scores of `samara score`."""
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        pairs = self.folder / "pairs.jsonl"
+        lines = (self.examples()[:6])
+        pairs.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        ours = [json.loads(line) for line in samara("score", folder, pairs, "--json", env=self.env).stdout.splitlines()]
+        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        texts = [tokenizer.apply_chat_template([{"role": "user", "content": line["prompt"]},
+                                                {"role": "assistant", "content": line[side]}], tokenize=False)
+                 for line in lines for side in ("chosen", "rejected")]
+        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False)
+        with torch.no_grad():
+            theirs = model(**batch).logits[:, 0].tolist()
+        mine = [row[side]["score"] for row in ours for side in ("chosen", "rejected")]
+        for a, b in zip(mine, theirs):
+            self.assertAlmostEqual(a, b, delta=1e-4)
+
+    def examples(self):
+        from support import EXAMPLES
+        return rows(EXAMPLES / "data/preferences_eval.jsonl")
+
+    def test_a_second_run_reuses_the_cache_and_gives_the_same_bytes(self):
+        model = tiny_model(self.folder / "model")
+        first = samara("run", write_config(self.folder, model, self.folder / "a"), env=self.env)
+        second = samara("run", write_config(self.folder, model, self.folder / "b"), env=self.env)
+        self.assertIn("synthesised", first.stderr)
+        self.assertIn("reused from the cache", second.stderr)
+        for name in ("metrics.jsonl", "model/model.safetensors"):
+            self.assertEqual((self.folder / "a" / name).read_bytes(), (self.folder / "b" / name).read_bytes(), name)
+        explained = samara("cache", "explain", self.folder / "run.toml", "--set", "run.seed=8", env=self.env).stdout
+        self.assertIn("seed", explained)
+
+    def test_zero_intra_and_inter_weights_equal_plain_bradley_terry(self):
+        model = tiny_model(self.folder / "model")
+        config = write_config(self.folder, model, self.folder / "zero")
+        samara("run", config, "--set", "objective.0.tags={base=1.0, intra=0.0, inter=0.0}", env=self.env)
+        plain = config.read_text().replace(str(self.folder / "zero"), str(self.folder / "plain"))
+        plain = plain.replace("samara.mapl\"", "samara.bradley_terry\"").replace(", intra = 1.0, inter = 1.0", "")
+        while "[[synthesizer]]\nplugin = \"samara.mapl_" in plain:
+            start = plain.index("[[synthesizer]]\nplugin = \"samara.mapl_")
+            plain = plain[:start] + plain[plain.index("\n[", start + 5) + 1:]
+        (self.folder / "plain.toml").write_text(plain)
+        samara("run", self.folder / "plain.toml", env=self.env)
+        self.assertEqual((self.folder / "zero/model/model.safetensors").read_bytes(),
+                         (self.folder / "plain/model/model.safetensors").read_bytes())
+        keys = ("step", "loss", "grad_norm", "loss/base", "accuracy/base", "gap/base", "tokens", "tree_tokens")
+        train = [[{k: r[k] for k in keys} for r in rows(self.folder / run / "metrics.jsonl") if "eval" not in r]
+                 for run in ("zero", "plain")]
+        self.assertEqual(train[0], train[1])
+
+
+if __name__ == "__main__":
+    main()
