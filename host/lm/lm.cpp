@@ -1,0 +1,158 @@
+// open_model: a Hugging Face folder as the LanguageModel that core trains (core/model.hpp).
+#include "lm/lm.hpp"
+
+#include "lm/model/folder.hpp"
+#include "lm/model/probe.hpp"
+#include "runtime/error.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace samara::host {
+namespace {
+
+at::TensorOptions options_of(const ModelRequest& request) {
+    at::TensorOptions options;
+    if (request.dtype == "float32")
+        options = options.dtype(at::kFloat);
+    else if (request.dtype == "float64")
+        options = options.dtype(at::kDouble);
+    else
+        throw Error(Code::config,
+                    "dtype '" + request.dtype + "' is not computed",
+                    "[model] dtype",
+                    "use float32 (or float64 for checks)");
+    if (request.device == "cpu")
+        return options.device(at::kCPU);
+    if (request.device != "cuda")
+        throw Error(Code::config,
+                    "device '" + request.device + "' is unknown",
+                    "[run] device",
+                    "use cpu or cuda");
+    if (!at::hasCUDA())
+        throw Error(Code::config,
+                    "device cuda is not available to this LibTorch",
+                    "[run] device",
+                    "use cpu, or build against a LibTorch with CUDA");
+    return options.device(at::kCUDA);
+}
+
+}  // namespace
+
+DecoderModel::DecoderModel(const ModelRequest& request, Route route)
+    : request_(request),
+      route_(route),
+      weights_(
+          make_weights(read_model_config(request.path), options_of(request), request.score_head)) {
+    const ModelConfig& config = weights_.config;
+    if (config.classification && !request.score_head)
+        throw Error(Code::config,
+                    "the folder holds a reward model, which has no language-model head",
+                    request.path,
+                    "name a ...ForCausalLM folder");
+    if (config.classification && config.labels != 1)
+        throw Error(Code::config,
+                    "the folder's classifier has " + std::to_string(config.labels) +
+                        " labels; a reward has one",
+                    request.path);
+    head_loaded_ = load_weights(request.path, weights_);
+    if (request.score_head && !head_loaded_ && config.classification)
+        throw Error(Code::corrupt,
+                    "tensor 'score.weight' is missing",
+                    request.path,
+                    "config.json announces a sequence classifier");
+    if (request.score_head && !head_loaded_)
+        draw_score_head(weights_, request.seed);
+}
+
+int64_t DecoderModel::tree_tokens(const Group& group) const {
+    return samara::host::tree_tokens(group);
+}
+
+/// What would read outside a table or has no meaning is refused before anything is computed.
+void DecoderModel::check(const Forest& forest, Wanted wanted) const {
+    if (wanted.score && !weights_.score.defined())
+        throw Error(Code::config,
+                    "a language model has no score head",
+                    request_.path,
+                    "open it as a reward model");
+    if (wanted.logp && weights_.score.defined())
+        throw Error(Code::config, "a reward model has no language-model head", request_.path);
+    if (wanted.logp && forest.without_prompt >= 0)
+        throw Error(
+            Code::data,
+            "candidate " + std::to_string(forest.without_prompt) +
+                " has a prompt of no tokens: its first response token has no log-probability",
+            "",
+            "give a prompt, or a tokenizer that begins with a bos token");
+    for (const int64_t id : forest.ids)
+        if (id < 0 || id >= weights_.config.vocabulary)
+            throw Error(Code::data,
+                        "token id " + std::to_string(id) +
+                            " is outside the model's vocabulary of " +
+                            std::to_string(weights_.config.vocabulary),
+                        request_.path,
+                        "the data was tokenised for another model");
+}
+
+Scored DecoderModel::forward(std::span<const Group* const> groups, Wanted wanted) {
+    const Forest forest = build_forest(groups);
+    check(forest, wanted);
+    const ForestTensors tensors = make_tensors(forest, weights_);
+    Scored scored;
+    scored.tree_tokens = static_cast<int64_t>(forest.ids.size());
+    scored.length = tensors.length;
+    if (forest.ids.empty() || (!wanted.score && !wanted.logp))
+        return scored;
+    const at::Tensor hidden = decode(weights_, forest, tensors, route_);
+    if (wanted.score) {
+        const at::Tensor ends = final_norm(weights_, hidden.index_select(0, tensors.last));
+        scored.score = at::mv(ends, weights_.score.part().view({-1}));
+    }
+    if (wanted.logp) {
+        const at::Tensor normed = final_norm(weights_, hidden.index_select(0, tensors.rows));
+        const at::Tensor targets = target_logps(weights_, normed, tensors, route_);
+        scored.tok_logp = targets.index_select(0, tensors.tok_target);
+        const auto n = static_cast<int64_t>(forest.last.size());
+        scored.logp =
+            at::zeros({n}, targets.options()).index_add(0, tensors.tok_candidate, scored.tok_logp);
+    }
+    return scored;
+}
+
+void DecoderModel::save(const std::string& folder) const {
+    save_folder(weights_, request_.path, folder);
+}
+
+std::map<std::string, std::string> DecoderModel::facts() const {
+    int64_t count = 0;
+    for (const Parameter& parameter : weights_.parameters)
+        count += parameter.value.numel();
+    const bool reward = weights_.score.defined();
+    std::map<std::string, std::string> facts{
+        {"architecture", weights_.config.family},
+        {"parameters", std::to_string(count)},
+        {"layers", std::to_string(weights_.config.layers)},
+        {"hidden", std::to_string(weights_.config.hidden)},
+        {"vocabulary", std::to_string(weights_.config.vocabulary)},
+        {"tied", weights_.config.tied ? "true" : "false"},
+        {"dtype", request_.dtype},
+        {"device", request_.device},
+        {"kernels", route_ == Route::fused ? "fused" : "plain"},
+        {"fp32_route", name_of(current_fp32_route())},
+        {"head",
+         !reward        ? "language model"
+         : head_loaded_ ? "loaded"
+                        : "new"}};
+    if (reward && !head_loaded_)
+        facts["head_seed"] = std::to_string(request_.seed);
+    return facts;
+}
+
+std::unique_ptr<LanguageModel> open_model(const ModelRequest& request) {
+    const bool fused = request.device == "cpu" && request.dtype == "float32";
+    return std::make_unique<DecoderModel>(request, fused ? Route::plain : Route::plain);
+}
+
+}  // namespace samara::host

@@ -1,0 +1,115 @@
+// Loading a Hugging Face folder and drawing a new score head; see folder.hpp.
+#include "lm/model/folder.hpp"
+
+#include "lm/model/json.hpp"
+#include "lm/model/safetensors.hpp"
+
+#include <ATen/ATen.h>
+
+#include <set>
+
+namespace samara::host {
+namespace {
+
+/// What stands before "embed_tokens.weight" in this file ("model." as a rule).
+std::string prefix_of(const SafetensorsFile& file) {
+    const std::string_view anchor = "embed_tokens.weight";
+    for (const auto& [name, entry] : file.entries())
+        if (name.ends_with(anchor))
+            return name.substr(0, name.size() - anchor.size());
+    throw Error(Code::corrupt,
+                "no tensor '...embed_tokens.weight'",
+                file.path(),
+                "the file does not hold a Llama or Qwen2 model");
+}
+
+std::string weights_file(const std::string& folder) {
+    const std::string path = folder + "/model.safetensors";
+    if (file_exists(path))
+        return path;
+    if (file_exists(path + ".index.json"))
+        throw Error(Code::config,
+                    "the weights are split over several files",
+                    path + ".index.json",
+                    "save the model again as one model.safetensors");
+    throw Error(Code::config,
+                "no model.safetensors in the model folder",
+                folder,
+                "weights are read from safetensors only, never from pickled files");
+}
+
+/// A file may state a tied head as well; it must then be the embedding.
+void check_tied(const SafetensorsFile& file, const Weights& weights) {
+    if (!file.entries().count("lm_head.weight"))
+        return;
+    const at::Tensor head = at::empty_like(weights.embedding.value());
+    file.read_into("lm_head.weight", head);
+    if (!at::equal(head, weights.embedding.value()))
+        throw Error(Code::corrupt,
+                    "lm_head.weight differs from the embedding it is tied to",
+                    file.path(),
+                    "set tie_word_embeddings to false in config.json");
+}
+
+/// splitmix64 of a counter (Steele, Lea and Flood 2014): stateless, so order and threads cannot
+/// matter.
+uint64_t mix(uint64_t x) {
+    x += 0x9e3779b97f4a7c15ULL;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
+}  // namespace
+
+bool load_weights(const std::string& folder, Weights& weights) {
+    const at::NoGradGuard no_grad;
+    const SafetensorsFile file(weights_file(folder));
+    const std::string prefix = prefix_of(file);
+    const bool reward = weights.score.defined();
+    bool head_found = true;
+    std::set<std::string> used;
+    for (auto& parameter : weights.parameters) {
+        std::string name = parameter.name;
+        if (name.starts_with("model."))
+            name = prefix + name.substr(6);
+        if (name == "score.weight" && !file.entries().count(name)) {
+            head_found = false;
+            continue;
+        }
+        file.read_into(name, parameter.value);
+        used.insert(name);
+    }
+    if (!reward && weights.config.tied)
+        check_tied(file, weights);
+    for (const auto& [name, entry] : file.entries()) {
+        const bool other_head = name == "lm_head.weight" ? reward || weights.config.tied
+                                                         : name == "score.weight" && !reward;
+        if (!used.count(name) && !other_head && !name.ends_with("rotary_emb.inv_freq"))
+            throw Error(Code::corrupt,
+                        "tensor '" + name + "' belongs to no part of the model",
+                        file.path(),
+                        "config.json and the weights are not of one model");
+    }
+    return head_found;
+}
+
+void draw_score_head(Weights& weights, uint64_t seed) {
+    const int64_t n = weights.score.value().numel();
+    const at::Tensor drawn = at::empty({n}, at::kFloat);
+    // Sixteen uniforms on {0 .. 65535}: variance 16 (2^32 - 1) / 12; the sum's mean is 8 * 65535.
+    const double unit = weights.config.initializer_range / 75674.45447441297;  // its square root
+    for (int64_t i = 0; i < n; ++i) {
+        int64_t sum = -8 * 65535;
+        for (uint64_t word = 0; word < 4; ++word) {
+            const uint64_t bits = mix(mix(seed) ^ mix(static_cast<uint64_t>(i) * 4 + word));
+            for (int part = 0; part < 4; ++part)
+                sum += static_cast<int64_t>(bits >> (16 * part) & 0xffff);
+        }
+        drawn.mutable_data_ptr<float>()[i] = static_cast<float>(static_cast<double>(sum) * unit);
+    }
+    const at::NoGradGuard no_grad;
+    weights.score.value().view({n}).copy_(drawn);
+}
+
+}  // namespace samara::host
