@@ -1,0 +1,97 @@
+"""Third parties' plugins: one `cc` command outside the tree, then listed, described, checked and trained with; and our
+own plugins rebuilt against the installed SDK give the same bytes: there is no side door."""
+import os
+import shutil
+import subprocess
+
+from support import BUILD, EXAMPLES, ROOT, SAMARA, Case, main, rows, samara, sha256, tiny_model, write_config
+
+PLUGINS = BUILD / "lib/samara"
+
+
+class Plugins(Case):
+    def compile_hello(self):
+        source = EXAMPLES / "hello_objective/hello_objective.c"
+        shutil.copy(source, self.folder)
+        library = self.folder / "hello_objective.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-I", ROOT / "sdk/include", "hello_objective.c", "-o", library, "-lm"],
+                       cwd=self.folder, check=True)
+        return library
+
+    def plugin_id(self, library):
+        listed = samara("plugins", "list", "--json", "--plugin-dir", library.parent, env=self.env).stdout
+        import json
+        found = [row for row in map(json.loads, listed.splitlines()) if row["origin"] == "--plugin-dir"]
+        self.assertEqual(len(found), 1, listed)
+        return found[0]["id"]
+
+    def test_a_plugin_from_one_cc_command_is_listed_described_checked_and_trained_with(self):
+        before = sha256(SAMARA)
+        library = self.compile_hello()
+        plugin = self.plugin_id(library)
+        described = samara("plugins", "describe", plugin, "--plugin-dir", library.parent, env=self.env).stdout
+        self.assertIn(f'plugin = "{plugin}"', described)
+        checked = samara("plugins", "check", library, env=self.env).stdout
+        self.assertIn("gradient", checked)
+        self.assertNotIn("FAILED", checked)
+        model = tiny_model(self.folder / "model")
+        config = write_config(self.folder, model, self.folder / "out", more=f'[plugins]\nload = ["{library}"]\n')
+        config.write_text(config.read_text().replace('plugin = "samara.mapl"', f'plugin = "{plugin}"'))
+        samara("run", config, env=self.env)
+        losses = [row["loss"] for row in rows(self.folder / "out/metrics.jsonl") if "eval" not in row]
+        self.assertEqual(len(losses), 6)
+        self.assertEqual(before, sha256(SAMARA))
+
+    def test_the_search_order_and_the_environment_variable(self):
+        library = self.compile_hello()
+        plugin = self.plugin_id(library)
+        listed = samara("plugins", "list", env={**self.env, "SAMARA_PLUGIN_PATH": str(library.parent)}).stdout
+        self.assertIn("SAMARA_PLUGIN_PATH", listed)
+        self.assertIn(plugin, listed)
+
+    def test_a_group_writable_plugin_of_the_user_loads_and_a_world_writable_one_does_not(self):
+        library = self.compile_hello()
+        os.chmod(library, 0o664)  # umask 0002, the default of some distributions
+        samara("plugins", "check", library, env=self.env)
+        os.chmod(library, 0o666)
+        done = samara("plugins", "check", library, env=self.env, check=False)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("writable", done.stderr)
+
+    def test_our_plugins_rebuilt_outside_the_tree_give_the_same_bytes(self):
+        model = tiny_model(self.folder / "model")
+        samara("run", write_config(self.folder, model, self.folder / "a", steps=3), env=self.env)
+        sdk, source, build = self.folder / "sdk", self.folder / "plugins", self.folder / "build"
+        subprocess.run(["cmake", "--install", BUILD, "--prefix", sdk, "--component", "sdk"], check=True, capture_output=True)
+        shutil.copytree(ROOT / "plugins", source)
+        subprocess.run(["cmake", "-G", "Ninja", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={sdk}",
+                        "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_STANDARD=20"], check=True, capture_output=True)
+        subprocess.run(["cmake", "--build", build, "-j", "2"], check=True, capture_output=True)
+        # a copy of the command without our plugins beside it
+        home = self.folder / "home/bin"
+        home.mkdir(parents=True)
+        shutil.copy(SAMARA, home)
+        env = {**os.environ, "SAMARA_CACHE_DIR": str(self.folder / "cache2"), "SAMARA_PLUGIN_PATH": str(build)}
+        config = write_config(self.folder, model, self.folder / "b", steps=3)
+        subprocess.run([home / "samara", "run", config], env=env, check=True, capture_output=True, timeout=600)
+        for name in ("metrics.jsonl", "model/model.safetensors"):
+            self.assertEqual((self.folder / "a" / name).read_bytes(), (self.folder / "b" / name).read_bytes(), name)
+
+    def test_one_library_or_several_and_their_order_do_not_matter(self):
+        model = tiny_model(self.folder / "model")
+        runs = []
+        for name, order in (("one", 1), ("two", -1)):
+            folders = []
+            for library in sorted(PLUGINS.glob("*.so"))[::order]:
+                folder = self.folder / name / library.stem
+                folder.mkdir(parents=True)
+                shutil.copy(library, folder)
+                folders.append(str(folder))
+            env = {"SAMARA_CACHE_DIR": str(self.folder / f"cache-{name}"), "SAMARA_PLUGIN_PATH": ":".join(folders)}
+            samara("run", write_config(self.folder, model, self.folder / f"out-{name}", steps=2), env=env)
+            runs.append((self.folder / f"out-{name}/model/model.safetensors").read_bytes())
+        self.assertEqual(runs[0], runs[1])
+
+
+if __name__ == "__main__":
+    main()
