@@ -1,0 +1,74 @@
+// A Hugging Face tokenizer.json: text to token ids and back, equal to the `tokenizers` library.
+// Byte-level BPE only; chat formats and prompt borders are not known here (chat.hpp, encoder.cpp).
+#pragma once
+#include "lm/text/added_tokens.hpp"
+#include "lm/text/bpe.hpp"
+#include "lm/text/json_field.hpp"
+#include "lm/text/pretokenizer.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace samara::host {
+
+/// Part of every fingerprint: raise it when the same files would give other ids than before.
+constexpr int kTextVersion = 1;
+
+/// Read once, then constant.  [any-thread]
+class Tokenizer {
+public:
+    /// `file` is a tokenizer.json.  Errors: io, corrupt (not JSON), config (a setting that is not
+    /// implemented, by name).
+    explicit Tokenizer(const std::string& file);
+    ~Tokenizer();
+    Tokenizer(const Tokenizer&) = delete;
+    Tokenizer& operator=(const Tokenizer&) = delete;
+
+    /// Token ids of `text`; added tokens inside it are recognised, none is put before or after.
+    /// Errors: data if `text` is not UTF-8, with the byte offset.
+    [[nodiscard]] std::vector<int64_t> encode(std::string_view text) const;
+
+    /// The text of the ids, added tokens included; broken UTF-8 becomes U+FFFD.
+    /// Errors: data if an id is not in the vocabulary.
+    [[nodiscard]] std::string decode(std::span<const int64_t> ids) const;
+
+    /// True if ids(a + b) is ids(a) followed by ids(b) for every a that ends with `border` and
+    /// every b.
+    [[nodiscard]] bool is_safe_border(std::string_view border) const;
+
+    /// The id of a token by its content; -1: none.
+    [[nodiscard]] int64_t id_of(std::string_view token) const;
+
+    /// SHA-256 (hex) over the file's bytes, kTextVersion and the Unicode versions of PCRE2 and
+    /// utf8proc.
+    [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
+
+private:
+    struct Buffers;
+    class Lease;
+    void read_added_tokens(const JsonField& root);
+    void encode_plain(std::string_view text, Buffers& buffers, std::vector<int64_t>& out) const;
+
+    std::unique_ptr<BpeModel> model_;
+    std::unique_ptr<PreTokenizer> pre_tokenizer_;
+    AddedTokens raw_tokens_;         ///< looked for in the text as it stands
+    AddedTokens normalized_tokens_;  ///< looked for in the normalised text
+    std::vector<std::string> spellings_;
+    std::vector<bool> present_;
+    bool nfc_ = false;
+    std::string fingerprint_;
+    mutable std::mutex mutex_;  ///< guards idle_
+    mutable std::vector<std::unique_ptr<Buffers>>
+        idle_;  ///< one set of buffers per concurrent call
+};
+
+/// SHA-256 in hex over the parts, each preceded by its length: no two lists of parts collide by
+/// concatenation.
+std::string hash_parts(std::initializer_list<std::string_view> parts);
+
+}  // namespace samara::host
