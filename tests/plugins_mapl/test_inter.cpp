@@ -1,0 +1,129 @@
+// samara.mapl_inter through the host: truths, direction of the contrast, and the full group beside
+// pairs and intra.
+#include "harness.hpp"
+
+#include <catch2/generators/catch_generators.hpp>
+
+#include <algorithm>
+#include <set>
+
+using namespace samara::test;
+using namespace samara::host;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+using Integers = std::vector<int64_t>;
+
+const Given kBase = {{"functions", Strings{"toy:characters", "toy:letter"}},
+                     {"count", Integers{1, 2}}};
+
+Given with(const std::string& key, const std::string& value) {
+    Given out = kBase;
+    out[key] = value;
+    return out;
+}
+
+bool all(const std::vector<bool>& v) {
+    return std::find(v.begin(), v.end(), false) == v.end();
+}
+bool any(const std::vector<bool>& v) {
+    return std::find(v.begin(), v.end(), true) != v.end();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "The contrast says whose margin is greater, and the truths on the stored texts bear it out") {
+    Room room({own("samara_mapl"), toy()}, {"toy.types"});
+    const auto records = make_records(100);
+    const std::string pattern = GENERATE("widen", "narrow", "neutral");
+    const auto groups = room.run("samara.mapl_inter", records, with("pattern", pattern));
+    REQUIRE(groups.size() > 80);
+    for (const Group& g : groups) {
+        REQUIRE(g.relations.size() == 1);
+        REQUIRE(g.candidates.size() == 4);
+        const Relation& r = g.relations[0];
+        const Record& record = records[static_cast<size_t>(g.record)];
+        CHECK((r.order == 2 && r.tag == "inter" && r.weight == 1.0 && r.margin == 0.0));
+        CHECK(r.flip == (pattern == "neutral" ? 0.5 : 0.0));
+        const auto at = [&](int64_t n) -> const Candidate& {
+            return g.candidates[static_cast<size_t>(n)];
+        };
+        const bool narrow = pattern == "narrow";
+        const Candidate& new_w = at(narrow ? r.k : r.i);
+        const Candidate& new_l = at(narrow ? r.l : r.j);
+        const Candidate& old_w = at(narrow ? r.i : r.k);
+        const Candidate& old_l = at(narrow ? r.j : r.l);
+        CHECK((new_w.response == record.chosen && old_w.response == record.chosen));
+        CHECK((new_l.response == record.rejected && old_l.response == record.rejected));
+        CHECK((old_w.prompt == record.prompt && old_l.prompt == record.prompt));
+        CHECK(new_w.prompt == new_l.prompt);
+        CHECK(new_w.prompt[0].content.starts_with(record.prompt[0].content + "\n\n"));
+        CHECK((old_w.instructions.empty() && old_l.instructions.empty()));
+        const auto tw = verified_truths(*room.set, new_w);
+        const auto tl = verified_truths(*room.set, new_l);
+        const auto paper = [](const auto& more, const auto& less) {
+            return (all(more) && !all(less)) || (any(more) && !any(less));
+        };
+        CHECK((pattern == "widen" ? paper(tw, tl) : narrow ? paper(tl, tw) : tw == tl));
+    }
+}
+
+TEST_CASE("A looser relation reaches the truth patterns that the paper's rule excludes") {
+    Room room({own("samara_mapl"), toy()}, {"toy.types"});
+    const auto records = make_records(100);
+    Given given = {{"functions", Strings{"toy:characters", "toy:letter", "toy:loner"}},
+                   {"relation", std::string("dominance")},
+                   {"count", Integers{2, 2}}};
+    for (const Group& g : room.run("samara.mapl_inter", records, given)) {
+        const auto tw = verified_truths(*room.set, g.candidates[0]);
+        const auto tl = verified_truths(*room.set, g.candidates[1]);
+        bool superset = tw != tl;
+        for (size_t n = 0; n < tw.size(); ++n) {
+            superset = superset && (tw[n] || !tl[n]);
+        }
+        CHECK(superset);
+    }
+}
+
+TEST_CASE("A pair that no instruction tells apart is skipped by name, not shrunk") {
+    Room room({own("samara_mapl"), demo()}, {"demo.endings"});
+    std::vector<Record> records(2);
+    for (Record& r : records) {
+        r.prompt = {{"", "p"}};
+        r.chosen = "yes.";
+        r.rejected = "no.";
+    }
+    records[1].rejected = "no";
+    const auto groups = room.run("samara.mapl_inter", records, {{"count", Integers{1, 1}}});
+    REQUIRE(groups.size() == 1);
+    CHECK(groups[0].record == 1);
+    CHECK(room.skipped ==
+          std::map<std::string, int64_t>{
+              {"every draw failed, the last for infeasible demo:ends_with_period", 1}});
+}
+
+TEST_CASE("Pairs, intra and inter together make eight candidates whose prompts share x") {
+    Room room({own("samara_mapl"), own("samara_pairs"), toy()}, {"toy.types"});
+    const auto records = make_records(50);
+    std::map<int64_t, std::set<std::pair<std::string, std::string>>> merged;
+    std::map<int64_t, size_t> relations;
+    for (const char* id : {"samara.pairs", "samara.mapl_intra", "samara.mapl_inter"}) {
+        const Given given = std::string(id) == "samara.pairs" ? Given{} : kBase;
+        for (const Group& g : room.run(id, records, given)) {
+            for (const Candidate& c : g.candidates) {
+                merged[g.record].insert({c.prompt[0].content, *c.response});
+                CHECK(c.prompt[0].content.starts_with(
+                    records[static_cast<size_t>(g.record)].prompt[0].content));
+            }
+            relations[g.record] += g.relations.size();
+        }
+    }
+    REQUIRE(merged.size() == 50);
+    size_t full = 0;
+    for (const auto& [record, candidates] : merged) {
+        full += relations[record] == 4 && candidates.size() == 8 ? 1 : 0;
+    }
+    CHECK(full >= 40);  // the rest lack a relation that no draw allowed
+}
