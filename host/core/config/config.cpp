@@ -81,7 +81,7 @@ private:
         loaded_.plan.dtype = model.text("dtype");
         const bool cached = path.starts_with("cache:");
         loaded_.plan.model_path = cached || path.empty() ? path : absolute(path);
-        if (!path.empty()) {
+        if (!path.empty() && !problems_.has(model.where("path"))) {
             try {
                 const std::string folder = model_folder(loaded_.plan.model_path);
                 if (!fs::is_directory(folder) && cached) {
@@ -105,7 +105,7 @@ private:
     void check_file(const std::string& path, const std::string& key, Where at) {
         std::error_code error;
         const std::string full = absolute(path);
-        if (!fs::is_regular_file(full, error)) {
+        if (!problems_.has(at) && !fs::is_regular_file(full, error)) {
             problems_.add(
                 at,
                 key + ": " +

@@ -53,6 +53,8 @@ public:
     explicit Problems(std::string file) : file_(std::move(file)) {}
     void add(Where at, std::string what, std::string help = "", Code code = Code::config);
     [[nodiscard]] size_t count() const { return found_.size(); }
+    /// Whether something was already said of this place.
+    [[nodiscard]] bool has(Where at) const;
     /// "conf.toml:3:7" or "command line --set #2".
     [[nodiscard]] std::string text(Where at) const;
     /// Throws one Error with all problems, those of the file first, by line and column.

@@ -52,6 +52,11 @@ void Problems::add(Where at, std::string what, std::string help, Code code) {
     found_.emplace_back(at, Problem{code, std::move(what), text(at), std::move(help)});
 }
 
+bool Problems::has(Where at) const {
+    return std::any_of(
+        found_.begin(), found_.end(), [&](const auto& each) { return each.first == at; });
+}
+
 std::string Problems::text(Where at) const {
     if (at.override_number > 0) {
         return "command line --set #" + std::to_string(at.override_number);
@@ -140,13 +145,15 @@ size_t find_equals(const std::string& text) {
 }
 
 bool is_index(const std::string& text) {
-    return text.size() <= 6 && text.find_first_not_of("0123456789") == std::string::npos;
+    return !text.empty() && text.size() <= 6 &&
+           text.find_first_not_of("0123456789") == std::string::npos;
 }
 
 // The place `part` of `node`, made if it is a missing key of a table; null with a problem when
-// there is none.
+// there is none. `next`: the part that will be looked for in it, or empty.
 Node* descend(Node& node,
               const std::string& part,
+              const std::string& next,
               const std::string& path,
               Where at,
               Problems& problems) {
@@ -155,8 +162,8 @@ Node* descend(Node& node,
             return &(*array)[std::stoul(part)];
         }
         problems.add(at,
-                     "'" + path + "' has " + std::to_string(array->size()) +
-                         " entries, and no entry '" + part + "'",
+                     "'" + path + "' has no entry '" + part + "', its length is " +
+                         std::to_string(array->size()),
                      "entries are numbered from 0: " + path + ".0");
         return nullptr;
     }
@@ -170,9 +177,11 @@ Node* descend(Node& node,
             return &entry.node;
         }
     }
-    if (is_index(part)) {
+    if (is_index(next)) {  // lists are not made from nothing
         problems.add(
-            at, "'" + path + "' has no entry '" + part + "'", "write it in the file first");
+            at,
+            "'" + (path.empty() ? part : path + "." + part) + "' has no entry '" + next + "'",
+            "write the list in the file first");
         return nullptr;
     }
     table->push_back(Entry{part, at, Node{Table{}, at}});
@@ -206,12 +215,13 @@ void apply_override(Node& root, const std::string& text, int64_t number, Problem
     }
     Node* node = &root;
     std::string path;
-    for (const std::string& part : parts) {
-        node = descend(*node, part, path, at, problems);
+    for (size_t i = 0; i < parts.size(); ++i) {
+        const std::string next = i + 1 < parts.size() ? parts[i + 1] : "";
+        node = descend(*node, parts[i], next, path, at, problems);
         if (node == nullptr) {
             return;
         }
-        path += (path.empty() ? "" : ".") + part;
+        path += (path.empty() ? "" : ".") + parts[i];
     }
     *node = std::move(value);
 }
