@@ -5,17 +5,28 @@ namespace samara::host {
 
 const char* name_of(Code code) {
     switch (code) {
-        case Code::internal: return "internal";
-        case Code::config: return "config";
-        case Code::data: return "data";
-        case Code::plugin: return "plugin";
-        case Code::plugin_fault: return "plugin-fault";
-        case Code::io: return "io";
-        case Code::non_finite: return "non-finite";
-        case Code::corrupt: return "corrupt";
-        case Code::memory: return "memory";
-        case Code::busy: return "busy";
-        case Code::preempted: return "preempted";
+        case Code::internal:
+            return "internal";
+        case Code::config:
+            return "config";
+        case Code::data:
+            return "data";
+        case Code::plugin:
+            return "plugin";
+        case Code::plugin_fault:
+            return "plugin-fault";
+        case Code::io:
+            return "io";
+        case Code::non_finite:
+            return "non-finite";
+        case Code::corrupt:
+            return "corrupt";
+        case Code::memory:
+            return "memory";
+        case Code::busy:
+            return "busy";
+        case Code::preempted:
+            return "preempted";
     }
     return "internal";
 }
@@ -42,8 +53,9 @@ std::string render_all(const std::vector<Problem>& problems) {
 }  // namespace
 
 Error::Error(Code code, std::string what, std::string where, std::string help)
-    : Error(std::vector<Problem>{
-          Problem{code, std::move(what), std::move(where), std::move(help)}}) {}
+    : Error(
+          std::vector<Problem>{Problem{code, std::move(what), std::move(where), std::move(help)}}) {
+}
 
 Error::Error(std::vector<Problem> problems)
     : std::runtime_error(render_all(problems)), problems_(std::move(problems)) {}

@@ -1,0 +1,454 @@
+// Binding, defaults and text forms of plugin parameters; see params.hpp.
+#include "runtime/params.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+namespace samara::host {
+namespace {
+
+// ---- text ----
+
+std::string number_text(double value) {
+    if (std::isnan(value)) {
+        return "nan";
+    }
+    if (std::isinf(value)) {
+        return value < 0 ? "-inf" : "inf";
+    }
+    char digits[32];
+    // Shortest text that reads back as the same number, in every locale.
+    const char* end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    std::string text(digits, static_cast<size_t>(end - digits));
+    return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+}
+
+std::string quote(const std::string& s) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : s) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out += std::string("\\u00") + kHex[byte >> 4] + kHex[byte & 15];
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+std::string item_text(bool v) {
+    return v ? "true" : "false";
+}
+std::string item_text(int64_t v) {
+    return std::to_string(v);
+}
+std::string item_text(double v) {
+    return number_text(v);
+}
+std::string item_text(const std::string& v) {
+    return quote(v);
+}
+std::string item_text(std::monostate) {
+    return "";
+}
+
+template <class T>
+std::string list_text(const std::vector<T>& items, const char* comma) {
+    std::string out = "[";
+    for (size_t i = 0; i < items.size(); ++i) {
+        out += (i == 0 ? "" : comma) + item_text(items[i]);
+    }
+    return out + "]";
+}
+
+std::string value_text(const ParamValue& value, const char* comma) {
+    return std::visit(
+        [&](const auto& v) {
+            if constexpr (requires { v.begin(); } &&
+                          !std::is_same_v<std::decay_t<decltype(v)>, std::string>) {
+                return list_text(v, comma);
+            } else {
+                return item_text(v);
+            }
+        },
+        value);
+}
+
+// ---- defaults: TOML scalars and flat arrays ----
+
+class TomlReader {
+public:
+    explicit TomlReader(std::string_view text) : s_(text) {}
+    /// The whole text as one value; nothing when it is none.
+    std::optional<ParamValue> read() {
+        std::optional<ParamValue> value = peek() == '[' ? list() : scalar();
+        space();
+        return at_ == s_.size() ? value : std::nullopt;
+    }
+
+private:
+    char peek() {
+        space();
+        return at_ < s_.size() ? s_[at_] : '\0';
+    }
+    void space() {
+        while (at_ < s_.size() && (s_[at_] == ' ' || s_[at_] == '\n' || s_[at_] == '\t')) {
+            ++at_;
+        }
+    }
+    std::optional<ParamValue> scalar() {
+        const char c = peek();
+        if (c == '"' || c == '\'') {
+            return string(c);
+        }
+        const size_t end = std::min(s_.find_first_of(",] \n\t", at_), s_.size());
+        std::string word(s_.substr(at_, end - at_));
+        at_ = end;
+        if (word == "true" || word == "false") {
+            return word == "true";
+        }
+        std::erase(word, '_');
+        const char* first = word.data() + (word.starts_with('+') ? 1 : 0);
+        const char* last = word.data() + word.size();
+        int64_t i = 0;
+        if (const auto r = std::from_chars(first, last, i); r.ec == std::errc() && r.ptr == last) {
+            return i;
+        }
+        double d = 0;
+        const auto r = std::from_chars(first, last, d);
+        return r.ec == std::errc() && r.ptr == last && first != last ? std::optional<ParamValue>(d)
+                                                                     : std::nullopt;
+    }
+    std::optional<ParamValue> string(char quote_char) {
+        std::string out;
+        for (++at_; at_ < s_.size() && s_[at_] != quote_char; ++at_) {
+            if (s_[at_] != '\\' || quote_char == '\'') {
+                out += s_[at_];
+                continue;
+            }
+            const char c = ++at_ < s_.size() ? s_[at_] : '\0';
+            if (c != '"' && c != '\\' && c != 'n' && c != 't') {
+                return std::nullopt;
+            }
+            out += c == 'n' ? '\n' : c == 't' ? '\t' : c;
+        }
+        return at_++ < s_.size() ? std::optional<ParamValue>(out) : std::nullopt;
+    }
+    std::optional<ParamValue> list() {
+        std::vector<ParamValue> items;
+        for (++at_; peek() != ']';) {
+            std::optional<ParamValue> item = scalar();
+            if (!item || (peek() != ',' && peek() != ']')) {
+                return std::nullopt;
+            }
+            items.push_back(std::move(*item));
+            at_ += peek() == ',' ? 1 : 0;
+        }
+        ++at_;
+        return joined(items);
+    }
+    /// One list type for all items; integers become floats beside floats.
+    static std::optional<ParamValue> joined(const std::vector<ParamValue>& items) {
+        std::vector<int64_t> ints;
+        std::vector<double> floats;
+        std::vector<std::string> strings;
+        for (const ParamValue& item : items) {
+            if (const auto* i = std::get_if<int64_t>(&item)) {
+                ints.push_back(*i);
+                floats.push_back(static_cast<double>(*i));
+            } else if (const auto* d = std::get_if<double>(&item)) {
+                floats.push_back(*d);
+            } else if (const auto* s = std::get_if<std::string>(&item)) {
+                strings.push_back(*s);
+            }
+        }
+        if (ints.size() == items.size()) {
+            return ints;
+        }
+        if (floats.size() == items.size()) {
+            return floats;
+        }
+        return strings.size() == items.size() ? std::optional<ParamValue>(strings) : std::nullopt;
+    }
+    std::string_view s_;
+    size_t at_ = 0;
+};
+
+// ---- binding ----
+
+const char* type_name(int64_t type) {
+    switch (type) {
+        case SAMARA_P_BOOL:
+            return "a bool";
+        case SAMARA_P_INT:
+            return "an integer";
+        case SAMARA_P_FLOAT:
+            return "a float";
+        case SAMARA_P_STRING:
+            return "a string";
+        case SAMARA_P_PATH:
+            return "a path";
+        case SAMARA_P_INTS:
+            return "a list of integers";
+        case SAMARA_P_FLOATS:
+            return "a list of floats";
+        case SAMARA_P_STRINGS:
+            return "a list of strings";
+        default:
+            return "a value of unknown type";
+    }
+}
+
+std::string bound_text(double value) {
+    return std::isinf(value) || value != std::floor(value) || std::abs(value) > 1e15
+               ? number_text(value)
+               : std::to_string(static_cast<int64_t>(value));
+}
+
+std::string expectation(const samara_param& p) {
+    std::string text = type_name(p.type);
+    const bool numeric = p.type == SAMARA_P_INT || p.type == SAMARA_P_FLOAT ||
+                         p.type == SAMARA_P_INTS || p.type == SAMARA_P_FLOATS;
+    if (numeric && !(p.min == -HUGE_VAL && p.max == HUGE_VAL)) {
+        const bool open_min = (p.flags & SAMARA_P_OPEN_MIN) != 0 || std::isinf(p.min);
+        const bool open_max = (p.flags & SAMARA_P_OPEN_MAX) != 0 || std::isinf(p.max);
+        text += std::string(" in ") + (open_min ? "(" : "[") + bound_text(p.min) + ", " +
+                bound_text(p.max) + (open_max ? ")" : "]");
+    }
+    if (p.choices != nullptr && !numeric) {
+        text += std::string(" of ") + p.choices;
+    }
+    return text;
+}
+
+bool in_range(const samara_param& p, double v) {
+    const bool above = (p.flags & SAMARA_P_OPEN_MIN) != 0 ? v > p.min : v >= p.min;
+    const bool below = (p.flags & SAMARA_P_OPEN_MAX) != 0 ? v < p.max : v <= p.max;
+    return std::isfinite(v) && above && below;
+}
+
+bool is_choice(const samara_param& p, const std::string& v) {
+    if (p.choices == nullptr) {
+        return true;
+    }
+    std::string_view rest = p.choices;
+    while (true) {
+        const size_t bar = rest.find('|');
+        if (rest.substr(0, bar) == v) {
+            return true;
+        }
+        if (bar == std::string_view::npos) {
+            return false;
+        }
+        rest.remove_prefix(bar + 1);
+    }
+}
+
+template <class T, class Good>
+std::optional<ParamValue> all_of(const ParamValue& value, Good good) {
+    const auto* items = std::get_if<std::vector<T>>(&value);
+    return items != nullptr && std::all_of(items->begin(), items->end(), good)
+               ? std::optional<ParamValue>(*items)
+               : std::nullopt;
+}
+
+/// Integers where floats are declared; an empty list is an empty list of any type.
+ParamValue widened(int64_t type, const ParamValue& value) {
+    const bool empty = std::visit(
+        [](const auto& v) {
+            if constexpr (requires { v.empty(); }) {
+                return v.empty();
+            } else {
+                return false;
+            }
+        },
+        value);
+    const bool list = value.index() >= 5;
+    if (type == SAMARA_P_FLOAT && std::holds_alternative<int64_t>(value)) {
+        return static_cast<double>(std::get<int64_t>(value));
+    }
+    if (type == SAMARA_P_FLOATS && std::holds_alternative<std::vector<int64_t>>(value)) {
+        const auto& ints = std::get<std::vector<int64_t>>(value);
+        return std::vector<double>(ints.begin(), ints.end());
+    }
+    if (empty && list) {
+        if (type == SAMARA_P_INTS) {
+            return std::vector<int64_t>();
+        }
+        if (type == SAMARA_P_FLOATS) {
+            return std::vector<double>();
+        }
+        if (type == SAMARA_P_STRINGS) {
+            return std::vector<std::string>();
+        }
+    }
+    return value;
+}
+
+/// The value as declared, or nothing when type, range or choice is wrong.
+std::optional<ParamValue> accept(const samara_param& p, const ParamValue& given) {
+    const ParamValue value = widened(p.type, given);
+    const auto number = [&](double v) { return in_range(p, v); };
+    const auto integer = [&](int64_t v) { return in_range(p, static_cast<double>(v)); };
+    const auto choice = [&](const std::string& v) { return is_choice(p, v); };
+    const auto when = [&](bool good) { return good ? std::optional(value) : std::nullopt; };
+    switch (p.type) {
+        case SAMARA_P_BOOL:
+            return when(std::holds_alternative<bool>(value));
+        case SAMARA_P_INT:
+            return when(std::holds_alternative<int64_t>(value) &&
+                        integer(std::get<int64_t>(value)));
+        case SAMARA_P_FLOAT:
+            return when(std::holds_alternative<double>(value) && number(std::get<double>(value)));
+        case SAMARA_P_STRING:
+        case SAMARA_P_PATH:
+            return when(std::holds_alternative<std::string>(value) &&
+                        choice(std::get<std::string>(value)));
+        case SAMARA_P_INTS:
+            return all_of<int64_t>(value, integer);
+        case SAMARA_P_FLOATS:
+            return all_of<double>(value, number);
+        case SAMARA_P_STRINGS:
+            return all_of<std::string>(value, choice);
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace
+
+std::string to_toml(const ParamValue& value) {
+    return value_text(value, ", ");
+}
+
+std::string BoundParams::canonical() const {
+    std::string out;
+    for (const auto& [key, value] : values_) {
+        if (!std::holds_alternative<std::monostate>(value)) {
+            out += (out.empty() ? "" : ";") + key + "=" + value_text(value, ",");
+        }
+    }
+    return out;
+}
+
+std::vector<samara_value> BoundParams::abi(std::vector<std::vector<samara_str>>& scratch) const {
+    std::vector<samara_value> out;
+    for (const auto& entry : values_) {
+        samara_value v{};
+        const auto list = [&](int64_t tag, const auto& items) {
+            v.tag = tag;
+            v.len = static_cast<int64_t>(items.size());
+        };
+        const ParamValue& value = entry.second;
+        if (const auto* b = std::get_if<bool>(&value)) {
+            v.tag = SAMARA_TRUTH;
+            v.u.i = *b ? 1 : 0;
+        } else if (const auto* i = std::get_if<int64_t>(&value)) {
+            v.tag = SAMARA_INT;
+            v.u.i = *i;
+        } else if (const auto* d = std::get_if<double>(&value)) {
+            v.tag = SAMARA_FLOAT;
+            v.u.d = *d;
+        } else if (const auto* s = std::get_if<std::string>(&value)) {
+            list(SAMARA_STRING, *s);
+            v.u.s = s->c_str();
+        } else if (const auto* ints = std::get_if<std::vector<int64_t>>(&value)) {
+            list(SAMARA_INTS, *ints);
+            v.u.ints = ints->data();
+        } else if (const auto* floats = std::get_if<std::vector<double>>(&value)) {
+            list(SAMARA_FLOATS, *floats);
+            v.u.floats = floats->data();
+        } else if (const auto* strings = std::get_if<std::vector<std::string>>(&value)) {
+            std::vector<samara_str>& views = scratch.emplace_back();
+            for (const std::string& s : *strings) {
+                views.push_back({s.c_str(), static_cast<int64_t>(s.size())});
+            }
+            list(SAMARA_STRINGS, views);
+            v.u.strings = views.data();
+        }
+        out.push_back(v);
+    }
+    return out;
+}
+
+std::vector<ParamIssue> bind_params(const samara_plugin& plugin,
+                                    const std::map<std::string, ParamValue>& given,
+                                    BoundParams& out) {
+    std::vector<ParamIssue> issues;
+    std::vector<std::string> known;
+    std::vector<std::pair<std::string, ParamValue>> values;
+    for (int64_t i = 0; i < plugin.n_params; ++i) {
+        const samara_param& p = plugin.params[i];
+        known.emplace_back(p.key);
+        const auto it = given.find(p.key);
+        std::optional<ParamValue> value;
+        if (it != given.end()) {
+            value = accept(p, it->second);
+            if (!value) {
+                issues.push_back(
+                    {p.key, "expected " + expectation(p) + ", got " + to_toml(it->second), ""});
+            }
+        } else if (p.fallback != nullptr) {
+            const std::optional<ParamValue> read = TomlReader(p.fallback).read();
+            value = read ? accept(p, *read) : std::nullopt;
+            if (!value) {
+                issues.push_back({p.key,
+                                  std::string("the plugin's own default ") + p.fallback +
+                                      " is not " + expectation(p),
+                                  ""});
+            }
+        } else if ((p.flags & SAMARA_P_OPTIONAL) == 0) {
+            issues.push_back(
+                {p.key,
+                 std::string("missing key '") + p.key + "', expected " + expectation(p),
+                 ""});
+        }
+        values.emplace_back(p.key, value.value_or(ParamValue{}));
+    }
+    for (const auto& [key, value] : given) {
+        if (std::find(known.begin(), known.end(), key) == known.end()) {
+            const std::string near = nearest_key(key, known);
+            issues.push_back({key,
+                              "unknown key '" + key + "'",
+                              near.empty() ? "" : "did you mean '" + near + "'?"});
+        }
+    }
+    out = BoundParams(std::move(values));
+    return issues;
+}
+
+std::string nearest_key(const std::string& key, const std::vector<std::string>& known) {
+    std::string best;
+    // A third of the letters may differ: "betta" finds "beta", "lr" does not find "id".
+    size_t best_distance = std::max<size_t>(1, key.size() / 3) + 1;
+    for (const std::string& other : known) {
+        std::vector<size_t> row(other.size() + 1);  // Levenshtein, one row at a time
+        for (size_t j = 0; j <= other.size(); ++j) {
+            row[j] = j;
+        }
+        for (size_t i = 1; i <= key.size(); ++i) {
+            size_t diagonal = row[0];
+            row[0] = i;
+            for (size_t j = 1; j <= other.size(); ++j) {
+                const size_t above = row[j];
+                row[j] = std::min(
+                    {above + 1, row[j - 1] + 1, diagonal + (key[i - 1] == other[j - 1] ? 0 : 1)});
+                diagonal = above;
+            }
+        }
+        if (row.back() < best_distance) {
+            best_distance = row.back();
+            best = other;
+        }
+    }
+    return best;
+}
+
+}  // namespace samara::host
