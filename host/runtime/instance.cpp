@@ -7,7 +7,7 @@
 
 #include <cfenv>
 #include <clocale>
-#include <csignal>
+#include <fstream>
 
 namespace {
 thread_local const char* entered = nullptr;
@@ -143,23 +143,22 @@ const void* service_extension(samara_call* call, const char* id) noexcept {
     return wanted == "instructions/1" && call->offers_instructions ? &instruction_api() : nullptr;
 }
 
-/// What of the process a plugin's constructor has no business changing.
+/// What of the process a plugin's constructor has no business changing; only read here.
 struct Canary {
-    std::string locale = std::setlocale(LC_ALL, nullptr);
+    std::string point = std::localeconv()->decimal_point;
     int rounding = std::fegetround();
-    std::vector<void (*)(int)> handlers;
+    std::string caught;
     Canary() {
-        for (const int signal : {SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGABRT}) {
-            struct sigaction old {};
-            ::sigaction(signal, nullptr, &old);
-            handlers.push_back(old.sa_handler);
+        std::ifstream status("/proc/self/status");
+        for (std::string line; std::getline(status, line);) {
+            caught = line.starts_with("SigCgt:") ? line : caught;
         }
     }
     [[nodiscard]] std::string changed(const Canary& before) const {
         std::string what;
-        what += locale != before.locale ? " the locale" : "";
+        what += point != before.point ? " the locale" : "";
         what += rounding != before.rounding ? " the rounding mode" : "";
-        what += handlers != before.handlers ? " a signal handler" : "";
+        what += caught != before.caught ? " a signal handler" : "";
         return what;
     }
 };

@@ -212,11 +212,16 @@ std::string bound_text(double value) {
                : std::to_string(static_cast<int64_t>(value));
 }
 
+/// Bounds that are both 0 were not set (a descriptor written in C need not name them).
+bool bounded(const samara_param& p) {
+    return p.min != 0 || p.max != 0;
+}
+
 std::string expectation(const samara_param& p) {
     std::string text = type_name(p.type);
     const bool numeric = p.type == SAMARA_P_INT || p.type == SAMARA_P_FLOAT ||
                          p.type == SAMARA_P_INTS || p.type == SAMARA_P_FLOATS;
-    if (numeric && !(p.min == -HUGE_VAL && p.max == HUGE_VAL)) {
+    if (numeric && bounded(p) && !(std::isinf(p.min) && std::isinf(p.max))) {
         const bool open_min = (p.flags & SAMARA_P_OPEN_MIN) != 0 || std::isinf(p.min);
         const bool open_max = (p.flags & SAMARA_P_OPEN_MAX) != 0 || std::isinf(p.max);
         text += std::string(" in ") + (open_min ? "(" : "[") + bound_text(p.min) + ", " +
@@ -229,6 +234,9 @@ std::string expectation(const samara_param& p) {
 }
 
 bool in_range(const samara_param& p, double v) {
+    if (!bounded(p)) {
+        return std::isfinite(v);
+    }
     const bool above = (p.flags & SAMARA_P_OPEN_MIN) != 0 ? v > p.min : v >= p.min;
     const bool below = (p.flags & SAMARA_P_OPEN_MAX) != 0 ? v < p.max : v <= p.max;
     return std::isfinite(v) && above && below;
