@@ -1,0 +1,95 @@
+// The cache of groups: HDF5 files that are found by content, verified before use and published
+// atomically. A cache is two files: KEY.json, the manifest, whose rename is the act of publishing,
+// and KEY.HASH.h5, which the manifest names by its content, so that no two writers can mix. Trusted
+// output of this tool, not an exchange format.
+#pragma once
+#include "core/store/files.hpp"
+#include "runtime/records.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace samara::host {
+
+/// One thing that a cache depends on.  Values of the form "a=1;b=2" are compared piece by piece in
+/// explain().
+struct KeyPart {
+    std::string name;  ///< "data", "synthesizer 0 samara.pairs", "tokenizer", ...
+    std::string value;
+    bool operator==(const KeyPart&) const = default;
+};
+
+/// Everything that the content of a cache depends on, in a fixed order; no paths, no times.
+struct CacheKey {
+    std::vector<KeyPart> parts;
+    /// SHA-256 over schema version, names and values (each with its length), 64 hex digits.
+    [[nodiscard]] std::string digest() const;
+};
+
+struct CachedGroups {
+    std::vector<Group> groups;
+    std::string summary;  ///< the JSON text given to write()
+};
+
+/// One line of `samara cache list`.
+struct CacheEntry {
+    std::string name;    ///< the key's digest
+    std::string path;    ///< of the manifest
+    std::string sha256;  ///< of the data file
+    uint64_t bytes = 0;
+    int64_t groups = 0, candidates = 0, relations = 0;
+    CacheKey key;
+    std::string summary;
+    std::string problem;  ///< why the manifest is not readable; then only name and path are set
+};
+
+enum class OnCorrupt {
+    set_aside,  ///< rename to NAME.bad, warn, answer "not cached"
+    fail,       ///< throw Error(Code::corrupt), change nothing
+};
+
+/// Process-global HDF5 settings: no filter plugins, no printing.  Called once, by cli/ alone.
+void init_hdf5();
+
+/// [any-thread]; any number of processes may use one folder.
+class GroupStore {
+public:
+    using Warn = std::function<void(const std::string&)>;
+
+    /// The folder is made when something is written.  `warn` receives one-line messages.
+    explicit GroupStore(std::string cache_dir, Warn warn = {}, FileLayer& files = system_files());
+
+    /// The cached groups, verified (manifest, whole-file hash, schema), or nothing.
+    [[nodiscard]] std::optional<CachedGroups> read(const CacheKey& key,
+                                                   OnCorrupt on_corrupt = OnCorrupt::set_aside);
+
+    /// Publishes; replaces a cache of the same key.  `summary` is JSON text that is kept with it.
+    /// Throws Error(Code::io) and leaves what was there.
+    void write(const CacheKey& key, const std::vector<Group>& groups, const std::string& summary);
+
+    /// For people: which parts differ from the nearest caches, or that there is one.
+    [[nodiscard]] std::vector<std::string> explain(const CacheKey& key) const;
+
+    [[nodiscard]] std::vector<CacheEntry> list() const;  ///< by name
+
+    /// Checks one cache of list() completely.  Throws Error(Code::corrupt).
+    void verify(const std::string& name) const;
+
+    /// Removes one cache of list().  Returns the bytes freed.
+    uint64_t remove(const std::string& name);
+
+private:
+    [[nodiscard]] std::string manifest_path(const std::string& name) const;
+    [[nodiscard]] CachedGroups load(const std::string& name) const;
+    void set_aside(const std::string& name, const std::string& why);
+    void sweep_unreferenced() const;
+    void warn(const std::string& text) const;
+
+    std::string folder_;
+    Warn warn_;
+    FileLayer& files_;
+};
+
+}  // namespace samara::host
