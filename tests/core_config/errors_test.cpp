@@ -73,16 +73,16 @@ TEST_CASE(
     CHECK(key.what == "checkpoint.keep: expected an integer in [2, 1000000000], got 1");
     CHECK(key.where == "run.toml:20:8");
     const Problem choice = folder.problem(kBase + "[schedule]\nkind = \"cosin\"\n");
+    CHECK(
         choice.what ==
         "schedule.kind: expected one of 'constant', 'linear', 'cosine', got the string \"cosin\"");
-        CHECK(choice.help == "did you mean 'cosine'?");
+    CHECK(choice.help == "did you mean 'cosine'?");
 
-        const Problem beta = folder.problem(replaced(kBase, "beta = 0.5", "beta = -0.1"));
-        CHECK(beta.code == Code::config);
-        CHECK(beta.what.starts_with(
-            "objective.0.params.beta: expected a float in (0, inf), got -0.1"));
-        CHECK(beta.what.ends_with("(test.loss)"));
-        CHECK(beta.where == "run.toml:15:19");
+    const Problem beta = folder.problem(replaced(kBase, "beta = 0.5", "beta = -0.1"));
+    CHECK(beta.code == Code::config);
+    CHECK(beta.what.starts_with("objective.0.params.beta: expected a float in (0, inf), got -0.1"));
+    CHECK(beta.what.ends_with("(test.loss)"));
+    CHECK(beta.where == "run.toml:15:19");
 }
 
 TEST_CASE("Case 5: a key given twice names both places, and the rest is still checked") {
@@ -181,7 +181,6 @@ TEST_CASE("Case 9: byte order mark and CRLF are accepted, bytes that are no UTF-
     }
     CHECK(folder.problems("\xef\xbb\xbf" + crlf).empty());
     CHECK(folder.load("\xef\xbb\xbf" + crlf).plan.resolved == folder.load(kBase).plan.resolved);
-    CHECK(
     CHECK(folder.problems("\xef\xbb\xbf" + replaced(crlf, "output", "outptu")).front().where ==
           "run.toml:1:1");
 

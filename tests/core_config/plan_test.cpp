@@ -129,7 +129,7 @@ params = {}
 
 [[synthesizer]]
 plugin = "test.draw"
-params = { count = [2, 2], functions = ["a", "b$${c}\"\\ü\t"], temperatures = [1.0, 0.25], wordings = "words.txt", rollout_prompts = false }
+params = { count = [2, 2], functions = ["a", "b$${c}\"\\ü\u0009"], temperatures = [1.0, 0.25], wordings = "words.txt", rollout_prompts = false }
 
 [[objective]]
 plugin = "test.loss"

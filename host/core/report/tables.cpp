@@ -31,7 +31,7 @@ std::string percent(double fraction) {
 }
 
 std::string with_sign(const std::string& number) {
-    return number.front() == '-' ? number : "+" + number;
+    return number.front() == '-' ? number : std::string(1, '+') + number;
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ std::string change_table(const std::vector<ChangeRow>& rows) {
              percent(row.accuracy_before),
              percent(row.accuracy_after),
              with_sign(percent(row.accuracy_after - row.accuracy_before)),
-             "[" + with_sign(percent(row.low)) + ", " + with_sign(percent(row.high)) + "]",
+             std::string("[") + with_sign(percent(row.low)) + ", " + with_sign(percent(row.high)) + "]",
              fixed(row.loss_before, 4),
              fixed(row.loss_after, 4)});
     }
