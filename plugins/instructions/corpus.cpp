@@ -1,0 +1,175 @@
+// corpus.cpp - measuring a data set and pairing its responses, behind corpus.hpp.
+#include "corpus.hpp"
+
+#include "rules.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace samara::ifeval {
+namespace {
+
+bool is_blank(std::string_view text) {
+    return strip(decode(text)).empty();
+}
+
+bool every_response_differs(Kind kind) {
+    return kind == Kind::existence || kind == Kind::forbidden || kind == Kind::frequency ||
+           kind == Kind::letter || kind == Kind::end_phrase;
+}
+
+// The rows that stand for the whole: eight, evenly spread.
+uint64_t sample(const Dataset& data) {
+    uint64_t hash = content_hash("");
+    const int64_t step = std::max<int64_t>(1, data.size() / 8);
+    for (int64_t i = 0; i < data.size(); i += step) {
+        const Record record = data[i];
+        hash = hash * 31 + content_hash(record.chosen().value_or(""));
+        hash = hash * 31 + content_hash(record.rejected().value_or(""));
+    }
+    return hash;
+}
+
+}  // namespace
+
+uint64_t content_hash(std::string_view text) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+int64_t measure_text(Kind kind, View text) {
+    if (const std::optional<int64_t> count = count_of(kind, text)) {
+        return *count;
+    }
+    switch (kind) {
+        case Kind::title:
+            return has_title(text) ? 1 : 0;
+        case Kind::quotation:
+            return is_quoted(text) ? 1 : 0;
+        case Kind::no_comma:
+            return has_comma(text) ? 0 : 1;
+        case Kind::postscript:
+            return (has_postscript(text, U"P.S.") ? 1 : 0) +
+                   (has_postscript(text, U"P.P.S") ? 2 : 0);
+        default:
+            return 0;
+    }
+}
+
+Corpus::Corpus(const Dataset& data)
+    : ctx_(data.raw().ctx), records_(data.size()), fingerprint_(sample(data)) {
+    for (int64_t i = 0; i < data.size(); ++i) {
+        const Record record = data[i];
+        const auto chosen = record.chosen();
+        const auto rejected = record.rejected();
+        const bool both = chosen && rejected && !is_blank(*chosen) && !is_blank(*rejected);
+        paired_ = paired_ && both;
+        for (const bool second : {false, true}) {
+            const auto& response = second ? rejected : chosen;
+            if (response && !is_blank(*response)) {
+                const uint64_t hash = content_hash(*response);
+                by_hash_.emplace(hash, static_cast<uint32_t>(entries_.size()));
+                entries_.push_back({i, second, hash});
+            }
+        }
+    }
+}
+
+bool Corpus::describes(const Dataset& data) const {
+    return data.raw().ctx == ctx_ && data.size() == records_ && sample(data) == fingerprint_;
+}
+
+Text Corpus::text(const Dataset& data, uint32_t index) const {
+    const Record record = data[entries_[index].record];
+    return decode((entries_[index].rejected ? record.rejected() : record.chosen()).value_or(""));
+}
+
+uint32_t Corpus::find(std::string_view response, uint64_t salt) const {
+    const auto [begin, end] = by_hash_.equal_range(content_hash(response));
+    std::vector<uint32_t> found;
+    for (auto it = begin; it != end; ++it) {
+        found.push_back(it->second);
+    }
+    if (found.empty()) {
+        return kNone;
+    }
+    std::sort(found.begin(), found.end());  // the map's order is the library's business
+    return found[salt % found.size()];
+}
+
+uint32_t Corpus::sibling(uint32_t index) const {
+    return paired_ ? index ^ 1U : kNone;
+}
+
+const Corpus::Measure& Corpus::measure(const Dataset& data, Kind kind) {
+    const auto [it, fresh] = measures_.try_emplace(static_cast<int>(kind));
+    Measure& out = it->second;
+    if (fresh) {
+        out.values.resize(size());
+        for (uint32_t i = 0; i < size(); ++i) {
+            out.values[i] = every_response_differs(kind) ? i : measure_text(kind, text(data, i));
+        }
+        pair_up(kind, out);
+    }
+    return out;
+}
+
+void Corpus::pair_up(Kind kind, Measure& out) const {
+    std::map<int64_t, size_t> counts;
+    for (const int64_t value : out.values) {
+        ++counts[value];
+    }
+    size_t most = 0;
+    for (const auto& [value, n] : counts) {
+        if (n > most) {
+            most = n;
+            out.common = value;
+        }
+    }
+    const size_t others = size() - most;
+    // Fewer than one response in a hundred: what is left would be the same few rows every time.
+    out.balanced = others >= 1 && (every_response_differs(kind) ||
+                                   others >= std::max<size_t>(4, size() / 100));
+    if (!out.balanced) {
+        return;
+    }
+    // The most frequent value keeps at most as many responses as have another one.
+    Random random(fingerprint_, "pairing", static_cast<int64_t>(kind));
+    std::vector<uint32_t> members(size());
+    for (uint32_t i = 0; i < size(); ++i) {
+        members[i] = i;
+    }
+    random.shuffle(members);
+    size_t kept = 0;
+    const size_t most_kept = std::min(most, others);
+    out.common_share = static_cast<double>(most_kept) / static_cast<double>(most);
+    std::erase_if(members, [&](uint32_t i) {
+        return out.values[i] == out.common && ++kept > most_kept;
+    });
+    if (members.size() % 2 == 1) {
+        members.pop_back();
+        // The one that left was no common one, or the common ones are fewer than half anyway.
+    }
+    const size_t half = members.size() / 2;
+    for (auto& pairing : out.pairings) {
+        pairing.assign(size(), kNone);
+        random.shuffle(members);
+        std::unordered_map<int64_t, uint64_t> keys;
+        for (const uint32_t i : members) {
+            keys.try_emplace(out.values[i], random.next());
+        }
+        // Equal values stand together, at most half the circle: opposite ones always differ.
+        std::stable_sort(members.begin(), members.end(), [&](uint32_t a, uint32_t b) {
+            return keys.at(out.values[a]) < keys.at(out.values[b]);
+        });
+        for (size_t i = 0; i < half; ++i) {
+            pairing[members[i]] = members[i + half];
+            pairing[members[i + half]] = members[i];
+        }
+    }
+}
+
+}  // namespace samara::ifeval

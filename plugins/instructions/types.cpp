@@ -1,0 +1,302 @@
+// types.cpp - ids, arguments and conflicts of the types, and how an instruction is read and judged.
+#include "types.hpp"
+
+#include "capitals.hpp"
+#include "rules.hpp"
+
+#include <samara/json.hpp>
+
+#include <cmath>
+
+namespace samara::ifeval {
+namespace {
+
+struct Row {
+    InstructionType type;
+    Keys keys;
+};
+
+// Conflicts as published, each stated once (they hold in both directions), and every type with
+// itself.  clang-format off: one type is one paragraph.
+constexpr Row kRows[] = {
+    // clang-format off
+    {{"keywords:existence", "Every keyword occurs, in any case, also inside other words.",
+      "keywords:existence"},
+     {.texts = "keywords"}},
+    {{"keywords:frequency", "A keyword occurs at least or less than so many times.",
+      "keywords:frequency"},
+     {.number = "frequency", .relation = "relation", .text = "keyword"}},
+    {{"keywords:forbidden_words", "None of the words occurs as a whole word.",
+      "keywords:forbidden_words"},
+     {.texts = "forbidden_words"}},
+    {{"keywords:letter_frequency", "A letter occurs at least or less than so many times.",
+      "keywords:letter_frequency"},
+     {.number = "let_frequency", .relation = "let_relation", .text = "letter"}},
+    {{"length_constraints:number_sentences", "At least or less than so many sentences.",
+      "length_constraints:number_sentences length_constraints:number_paragraphs"},
+     {.number = "num_sentences", .relation = "relation"}},
+    {{"length_constraints:number_paragraphs", "Exactly so many paragraphs between *** dividers.",
+      "length_constraints:number_paragraphs length_constraints:nth_paragraph_first_word "
+      "length_constraints:number_sentences"},
+     {.number = "num_paragraphs"}},
+    {{"length_constraints:number_words", "At least or less than so many words.",
+      "length_constraints:number_words"},
+     {.number = "num_words", .relation = "relation"}},
+    {{"length_constraints:nth_paragraph_first_word",
+      "So many paragraphs between blank lines, one of them with a given first word.",
+      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs", false},
+     {.number = "num_paragraphs", .text = "first_word", .index = "nth_paragraph"}},
+    {{"detectable_content:number_placeholders", "At least so many [placeholders] in brackets.",
+      "detectable_content:number_placeholders"},
+     {.number = "num_placeholders"}},
+    {{"detectable_content:postscript", "A postscript with the given marker.",
+      "detectable_content:postscript"},
+     {.text = "postscript_marker"}},
+    {{"detectable_format:number_bullet_lists", "Exactly so many markdown bullet points.",
+      "detectable_format:number_bullet_lists"},
+     {.number = "num_bullets"}},
+    {{"detectable_format:constrained_response", "One of three fixed answers occurs.", "*", false},
+     {}},
+    {{"detectable_format:number_highlighted_sections", "At least so many *highlighted* sections.",
+      "detectable_format:number_highlighted_sections detectable_format:multiple_sections"},
+     {.number = "num_highlights"}},
+    {{"detectable_format:multiple_sections", "At least so many sections marked \"S 1\", \"S 2\".",
+      "detectable_format:multiple_sections detectable_format:number_highlighted_sections "
+      "language:response_language", false},
+     {.number = "num_sections", .text = "section_spliter"}},
+    {{"detectable_format:json_format", "The whole response is JSON, in or out of a code fence.",
+      "* -keywords:existence -keywords:forbidden_words", false},
+     {}},
+    {{"detectable_format:title", "A title in <<double angular brackets>>.",
+      "detectable_format:title startend:quotation"},
+     {}},
+    {{"combination:two_responses", "Two different responses with ****** between them.",
+      "* -detectable_format:title -keywords:existence -keywords:forbidden_words "
+      "-language:response_language -punctuation:no_comma", false},
+     {}},
+    {{"combination:repeat_prompt", "The response begins with the request, word for word.",
+      "* -detectable_format:title -keywords:existence -punctuation:no_comma", false},
+     {.text = "prompt_to_repeat"}},
+    {{"startend:end_checker", "The response ends with a given phrase.", "startend:end_checker"},
+     {.text = "end_phrase"}},
+    {{"startend:quotation", "The whole response stands in double quotation marks.",
+      "startend:quotation detectable_format:title"},
+     {}},
+    {{"change_case:capital_word_frequency",
+      "Words in capital letters occur at least or less than so many times.",
+      "change_case:capital_word_frequency change_case:english_capital "
+      "change_case:english_lowercase"},
+     {.number = "capital_frequency", .relation = "capital_relation"}},
+    {{"punctuation:no_comma", "There is no comma.", "punctuation:no_comma"}, {}},
+    // clang-format on
+};
+
+// One list in the ABI's order; built at the first use and never changed.
+const std::vector<InstructionType>& type_list() {
+    static const std::vector<InstructionType> kList = [] {
+        std::vector<InstructionType> out;
+        for (const Row& row : kRows) {
+            out.push_back(row.type);
+        }
+        return out;
+    }();
+    return kList;
+}
+
+void refuse(Kind kind, const std::string& what) {
+    fail(std::string(all_types()[static_cast<size_t>(kind)].id) + ": " + what);
+}
+
+const Json& member(Kind kind, const Json& kwargs, const char* key) {
+    const Json* value = kwargs.find(key);
+    if (value == nullptr || value->is_null()) {
+        refuse(kind, "argument '" + std::string(key) + "' is missing");
+    }
+    return *value;
+}
+
+int64_t read_integer(Kind kind, const Json& kwargs, const char* key) {
+    const Json& value = member(kind, kwargs, key);
+    const std::optional<double> number = value.number();
+    // Data sets that went through a table hold 3.0 for 3.
+    if (!number || std::floor(*number) != *number || *number < 0 || *number > 1e15) {
+        refuse(kind,
+               "argument '" + std::string(key) + "' must be an integer, 0 or more; it is " +
+                   value.dump());
+    }
+    return static_cast<int64_t>(*number);
+}
+
+Text read_text(Kind kind, const Json& value, const char* key) {
+    if (value.string() == nullptr) {
+        refuse(kind, "argument '" + std::string(key) + "' must be text; it is " + value.dump());
+    }
+    return decode(*value.string());
+}
+
+void refuse_unknown(Kind kind, const Json& kwargs) {
+    const Keys& keys = keys_of(kind);
+    for (const auto& [name, value] : *kwargs.members()) {
+        bool known = value.is_null();
+        for (const char* key : {keys.number, keys.relation, keys.text, keys.texts, keys.index}) {
+            known = known || (key != nullptr && name == key);
+        }
+        if (!known) {
+            refuse(kind, "it has no argument '" + name + "'");
+        }
+    }
+}
+
+Arguments read_arguments(Kind kind, std::string_view source) {
+    const Json kwargs = Json::parse(source);
+    if (!kwargs.is_object()) {
+        refuse(kind, "kwargs must be a JSON object; it is " + kwargs.dump());
+    }
+    refuse_unknown(kind, kwargs);
+    const Keys& keys = keys_of(kind);
+    Arguments out;
+    if (keys.number != nullptr) {
+        out.number = read_integer(kind, kwargs, keys.number);
+    }
+    if (keys.index != nullptr) {
+        out.index = read_integer(kind, kwargs, keys.index);
+    }
+    if (keys.relation != nullptr) {
+        const Text relation =
+            read_text(kind, member(kind, kwargs, keys.relation), keys.relation);
+        out.at_least = relation == U"at least";
+        if (!out.at_least && relation != U"less than") {
+            refuse(kind,
+                   "argument '" + std::string(keys.relation) +
+                       "' must be \"at least\" or \"less than\"; it is \"" + encode(relation) +
+                       "\"");
+        }
+    }
+    if (keys.text != nullptr) {
+        out.text = read_text(kind, member(kind, kwargs, keys.text), keys.text);
+    }
+    if (keys.texts != nullptr) {
+        const Json& value = member(kind, kwargs, keys.texts);
+        if (value.list() == nullptr || value.list()->empty()) {
+            refuse(kind,
+                   "argument '" + std::string(keys.texts) +
+                       "' must be a list of at least one text; it is " + value.dump());
+        }
+        for (const Json& item : *value.list()) {
+            out.texts.push_back(read_text(kind, item, keys.texts));
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::span<const InstructionType> all_types() {
+    return type_list();
+}
+
+Kind find_type(std::string_view id) {
+    for (size_t i = 0; i < std::size(kRows); ++i) {
+        if (id == kRows[i].type.id) {
+            return static_cast<Kind>(i);
+        }
+    }
+    fail("there is no instruction type \"" + std::string(id) + "\" in this library");
+    return Kind::no_comma;
+}
+
+const Keys& keys_of(Kind kind) {
+    return kRows[static_cast<size_t>(kind)].keys;
+}
+
+std::optional<int64_t> count_of(Kind kind, View text) {
+    switch (kind) {
+        case Kind::sentences:
+            return count_sentences(text);
+        case Kind::paragraphs:
+            return count_paragraphs(text);
+        case Kind::words:
+            return count_words(text);
+        case Kind::placeholders:
+            return count_placeholders(text);
+        case Kind::bullets:
+            return count_bullets(text);
+        case Kind::highlights:
+            return count_highlights(text);
+        case Kind::capital_words:
+            return count_capital_words(text);
+        default:
+            return std::nullopt;
+    }
+}
+
+Instruction::Instruction(Kind kind, std::string_view kwargs)
+    : kind_(kind), arguments_(read_arguments(kind, kwargs)) {
+    compile();
+}
+
+Instruction::Instruction(Kind kind, Arguments arguments)
+    : kind_(kind), arguments_(std::move(arguments)) {
+    compile();
+}
+
+void Instruction::compile() {
+    Arguments& a = arguments_;
+    const char* key = keys_of(kind_).text;
+    if (kind_ == Kind::existence || kind_ == Kind::forbidden) {
+        for (const Text& word : a.texts) {
+            patterns_.emplace_back(word, true, keys_of(kind_).texts);
+        }
+    } else if (kind_ == Kind::frequency) {
+        if (strip(a.text).empty()) {
+            refuse(kind_, "argument 'keyword' is blank");
+        }
+        patterns_.emplace_back(strip(a.text), true, key);
+    } else if (kind_ == Kind::sections) {
+        patterns_.emplace_back(strip(a.text), false, key);
+    } else if (kind_ == Kind::postscript) {
+        has_postscript(U"", a.text);  // refuses a marker that is no plain pattern
+    } else if (kind_ == Kind::letter) {
+        const Text letter = lower(strip(a.text));
+        if (letter.size() != 1) {
+            refuse(kind_,
+                   "argument 'letter' must be one character; it is \"" + encode(a.text) + "\"");
+        }
+        a.text = letter;
+    } else if (kind_ == Kind::paragraph_start) {
+        if (a.index < 1 || a.index > a.number) {
+            refuse(kind_,
+                   "argument 'nth_paragraph' must be 1 to num_paragraphs (" +
+                       std::to_string(a.number) + "); it is " + std::to_string(a.index));
+        }
+        a.text = lower(a.text);
+    }
+}
+
+std::string Instruction::kwargs() const {
+    const Keys& keys = keys_of(kind_);
+    const Arguments& a = arguments_;
+    Json out = Json::object();
+    if (keys.texts != nullptr) {
+        Json::List words;
+        for (const Text& word : a.texts) {
+            words.emplace_back(encode(word));
+        }
+        out.set(keys.texts, Json(std::move(words)));
+    }
+    if (keys.text != nullptr) {
+        out.set(keys.text, encode(a.text));
+    }
+    if (keys.number != nullptr) {
+        out.set(keys.number, a.number);
+    }
+    if (keys.index != nullptr) {
+        out.set(keys.index, a.index);
+    }
+    if (keys.relation != nullptr) {
+        out.set(keys.relation, a.at_least ? "at least" : "less than");
+    }
+    return out.dump();
+}
+
+}  // namespace samara::ifeval
