@@ -152,7 +152,7 @@ std::map<std::string, std::string> DecoderModel::facts() const {
 
 std::unique_ptr<LanguageModel> open_model(const ModelRequest& request) {
     const bool fused = request.device == "cpu" && request.dtype == "float32";
-    return std::make_unique<DecoderModel>(request, fused ? Route::plain : Route::plain);
+    return std::make_unique<DecoderModel>(request, fused ? Route::fused : Route::plain);
 }
 
 }  // namespace samara::host

@@ -113,8 +113,8 @@ at::Tensor decode(Weights& weights,
                   const Forest& forest,
                   const ForestTensors& tensors,
                   Route route) {
-    (void)route;
-    return decode_plain(weights, forest, tensors);
+    return route == Route::fused ? decode_fused(weights, forest, tensors)
+                                 : decode_plain(weights, forest, tensors);
 }
 
 at::Tensor final_norm(Weights& weights, const at::Tensor& hidden) {
@@ -125,7 +125,8 @@ at::Tensor target_logps(Weights& weights,
                         const at::Tensor& normed,
                         const ForestTensors& tensors,
                         Route route) {
-    (void)route;
+    if (route == Route::fused)
+        return target_logps_fused(weights, normed, tensors);
     const at::Tensor logits = at::mm(normed, weights.logits_head().part().t());
     const at::Tensor all = at::log_softmax(logits, -1).index_select(0, tensors.target_rows);
     return all.gather(1, tensors.target_ids.unsqueeze(1)).squeeze(1);
