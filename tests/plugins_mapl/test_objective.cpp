@@ -1,12 +1,14 @@
 // samara.mapl through the host: closed forms written with std::log and std::exp, derivatives by
 // finite differences, and the identities that the relations rest on.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#undef CHECK  // c10's ends the process; below it is Catch2's
+
 #include "harness.hpp"
 #include "runtime/objective.hpp"
 
-#include <ATen/ATen.h>
 #include <catch2/catch_approx.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <numeric>
