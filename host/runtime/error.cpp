@@ -32,7 +32,10 @@ const char* name_of(Code code) {
 }
 
 std::string render(const Problem& problem) {
-    std::string text = std::string("error[") + name_of(problem.code) + "]: " + problem.what;
+    std::string text = "error[";
+    text += name_of(problem.code);
+    text += "]: ";
+    text += problem.what;
     if (!problem.where.empty()) {
         text += "\n  --> " + problem.where;
     }
@@ -46,7 +49,10 @@ namespace {
 std::string render_all(const std::vector<Problem>& problems) {
     std::string text;
     for (const Problem& problem : problems) {
-        text += (text.empty() ? "" : "\n") + render(problem);
+        if (!text.empty()) {
+            text += '\n';
+        }
+        text += render(problem);
     }
     return text;
 }

@@ -1,0 +1,417 @@
+// Conformance of synthesizers, instruction libraries and optimizers, and the entry of the run.
+// Objectives, which need columns, are in conformance_objective.cpp.  See conformance.hpp.
+#include "runtime/conformance.hpp"
+
+#include "runtime/conformance_detail.hpp"
+#include "runtime/optimizer.hpp"
+
+#include <samara/instruction.hpp>
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace samara::host {
+namespace {
+
+/// Values for parameters that have no default.
+ParamValue stand_in(const samara_param& p) {
+    const double low = std::isfinite(p.min) ? p.min : 0.0;
+    const double high = std::isfinite(p.max) && p.max > low ? p.max : low + 2.0;
+    const double middle = low + (high - low) / 2;
+    const std::string choices = p.choices == nullptr ? "x" : p.choices;
+    const std::string choice = choices.substr(0, choices.find('|'));
+    switch (p.type) {
+        case SAMARA_P_BOOL:
+            return false;
+        case SAMARA_P_INT:
+            return static_cast<int64_t>(std::floor(middle));
+        case SAMARA_P_FLOAT:
+            return middle;
+        case SAMARA_P_INTS:
+            return std::vector<int64_t>{static_cast<int64_t>(std::floor(middle))};
+        case SAMARA_P_FLOATS:
+            return std::vector<double>{middle};
+        case SAMARA_P_STRINGS:
+            return std::vector<std::string>{choice};
+        default:
+            return choice;
+    }
+}
+
+/// A small instruction library, so that synthesizers which draw from one have something to draw.
+struct ProbeTypes {
+    static constexpr samara::InstructionType types[] = {
+        {"probe:at_least_words", "at least n characters long", ""},
+        {"probe:contains", "contains a letter", ""}};
+    static samara::Verdict check(std::string_view id,
+                                 std::string_view kwargs,
+                                 bool negated,
+                                 std::span<const samara_message> /*prompt*/,
+                                 std::string_view response) {
+        const bool length = id == "probe:at_least_words";
+        const size_t colon = kwargs.find(':');
+        const std::string value(kwargs.substr(colon + 1, kwargs.size() - colon - 2));
+        const bool holds = length ? response.size() >= std::stoul(value)
+                                  : response.find(value[1]) != response.npos;
+        return {holds != negated ? 1 : 0, holds != negated ? 1 : 0};
+    }
+    static std::optional<samara::Solution> solve(const samara::Dataset& /*corpus*/,
+                                                 std::string_view id,
+                                                 std::span<const samara_message> prompt,
+                                                 std::span<const samara::Demand> demands,
+                                                 uint64_t seed) {
+        samara::Random random(seed);
+        for (int tries = 0; tries < 64; ++tries) {
+            samara::Solution s;
+            s.negated = random.below(2) == 1;
+            s.kwargs =
+                id == "probe:at_least_words"
+                    ? "{\"n\":" + std::to_string(random.between(1, 80)) + "}"
+                    : std::string("{\"c\":\"") + static_cast<char>('a' + random.below(26)) + "\"}";
+            const bool good =
+                std::all_of(demands.begin(), demands.end(), [&](const samara::Demand& d) {
+                    return (check(id, s.kwargs, s.negated, prompt, d.response).strict == 1) ==
+                           d.truth;
+                });
+            if (good) {
+                return s;
+            }
+        }
+        return std::nullopt;
+    }
+    static std::string phrase(std::string_view id,
+                              std::string_view kwargs,
+                              bool negated,
+                              samara::Wordings,
+                              uint64_t) {
+        return std::string(negated ? "Not: " : "") + std::string(id) + " " + std::string(kwargs) +
+               ".";
+    }
+};
+
+std::shared_ptr<InstructionSet> probe_set() {
+    static const samara_plugin descriptor = samara::instructions<ProbeTypes>(
+        {.id = "samara.conformance_probe", .doc = "for conformance runs"});
+    auto set = std::make_shared<InstructionSet>();
+    set->add(Plugin{&descriptor, nullptr}, BoundParams());
+    return set;
+}
+
+std::vector<Record> sample_records() {
+    const char* rows[][3] = {
+        {"Name three rivers.",
+         "The Danube, the Volga and the Loire are three rivers.",
+         "Rivers, many."},
+        {"Why is the sky blue?",
+         "Short waves scatter most in air, and blue is short.",
+         "Because it reflects the sea, always."},
+        {"Write one line about tea.",
+         "Steam rises; the morning waits in a cup.",
+         "Tea is a drink that people drink."},
+        {"What is 7 times 8?", "It is 56.", "It is 54, I believe, or so."},
+        {"Give me a synonym of quick.", "Rapid.", "Slow, fast, quick, and perhaps also green."},
+        {"Describe a cat.",
+         "A small hunter with soft fur and its own plans.",
+         "A cat is a cat is a cat."}};
+    std::vector<Record> out;
+    for (const auto& row : rows) {
+        Record r;
+        r.id = "conformance:" + std::to_string(out.size() + 1);
+        r.prompt = {{"user", row[0]}};
+        r.chosen = row[1];
+        r.rejected = row[2];
+        out.push_back(std::move(r));
+    }
+    return out;
+}
+
+/// Everything of the groups as one text; equal texts are equal groups.
+std::string text_of(const std::vector<Group>& groups) {
+    std::string out;
+    const auto put = [&out](const std::string& s) {
+        out += std::to_string(s.size()) + ":" + s + ",";
+    };
+    const auto number = [&out](double v) {
+        out += std::to_string(std::bit_cast<uint64_t>(v)) + ",";
+    };
+    for (const Group& g : groups) {
+        number(static_cast<double>(g.record));
+        for (const Candidate& c : g.candidates) {
+            for (const Message& m : c.prompt) {
+                put(m.role);
+                put(m.content);
+            }
+            put(c.response.value_or("\xff"));
+            number(static_cast<double>(c.label));
+            number(c.auxiliary ? 1 : 0);
+            number(c.weight);
+            put(c.tag);
+            put(c.instructions);
+        }
+        for (const Relation& r : g.relations) {
+            for (const int64_t i : {r.order, r.i, r.j, r.k, r.l}) {
+                number(static_cast<double>(i));
+            }
+            number(r.weight);
+            number(r.margin);
+            number(r.flip);
+            put(r.tag);
+        }
+        for (const auto& [key, value] : g.notes) {
+            put(key);
+            put(value);
+        }
+    }
+    return out;
+}
+
+void check_synthesizer(Checks& checks, const Plugin& plugin, const BoundParams& params) {
+    const std::vector<Record> records = sample_records();
+    const auto n = static_cast<int64_t>(records.size());
+    const auto run = [&](const std::vector<int64_t>& cuts) {
+        SynthesizerInstance instance(plugin, params, probe_set());
+        std::vector<Group> groups;
+        std::map<std::string, int64_t> skipped;
+        for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+            instance.synthesize(records, cuts[i], cuts[i + 1], 7, groups, skipped);
+        }
+        std::string text = text_of(groups);
+        for (const auto& [reason, count] : skipped) {
+            text += reason + std::to_string(count);
+        }
+        return std::pair(groups.size(), text);
+    };
+    checks.run("determinism", [&] {
+        const auto first = run({0, n});
+        require(first == run({0, n}), "two runs with one seed differ");
+        return std::to_string(first.first) + " groups of " + std::to_string(n) + " records";
+    });
+    checks.run("range independence", [&] {
+        require(run({0, n}) == run({0, 2, n}), "[0, 6) differs from [0, 2) and [2, 6)");
+        require(run({0, n}) == run({0, 1, 2, 3, 4, 5, n}),
+                "[0, 6) differs from six single records");
+        return std::string();
+    });
+    checks.run("empty range", [&] {
+        require(run({3, 3}).first == 0, "groups for no records");
+        return std::string();
+    });
+}
+
+/// Solves for one combination of truths and verifies; false when there is no solution.
+bool solve_and_verify(const InstructionSet& set,
+                      const std::vector<Record>& corpus,
+                      int64_t type,
+                      const std::vector<Demand>& demands,
+                      uint64_t seed) {
+    const std::string& id = set.types()[static_cast<size_t>(type)].id;
+    const std::vector<Message>& prompt = corpus[0].prompt;
+    const auto found = set.solve(corpus, type, prompt, demands, seed);
+    require(found == set.solve(corpus, type, prompt, demands, seed),
+            id + ": solve differs for equal arguments");
+    if (!found) {
+        return false;
+    }
+    require(!found->negated || set.types()[static_cast<size_t>(type)].can_negate,
+            id + ": solved by a negation it says it cannot");
+    for (const Demand& demand : demands) {
+        std::vector<Check> checks{{id, found->kwargs, found->negated, -1, -1}};
+        set.check(prompt, demand.response, checks);
+        require(checks[0].strict == (demand.truth ? 1 : 0),
+                id + ": its solution " + found->kwargs + " does not hold when checked");
+    }
+    for (const int64_t wordings : {0, 1, 2}) {
+        const std::string wording = set.phrase(id, found->kwargs, found->negated, wordings, seed);
+        require(wording == set.phrase(id, found->kwargs, found->negated, wordings, seed),
+                id + ": phrase differs for equal arguments");
+        require(wording.find_first_not_of(" \t\n") != std::string::npos,
+                id + ": a wording is blank");
+    }
+    return true;
+}
+
+void check_instructions(Checks& checks, const Plugin& plugin, const BoundParams& params) {
+    InstructionSet set;
+    checks.run("types", [&] {
+        set.add(plugin, params);
+        require(!set.types().empty(), "it has no types");
+        return std::to_string(set.types().size()) + " types";
+    });
+    const std::vector<Record> corpus = sample_records();
+    for (size_t t = 0; t < set.types().size(); ++t) {
+        const InstructionType& type = set.types()[t];
+        if (!type.can_solve) {
+            continue;
+        }
+        checks.run("solve " + type.id, [&] {
+            int64_t solved = 0, asked = 0;
+            for (const Record& record : corpus) {
+                for (const int truths : {0, 1, 2, 3}) {
+                    std::vector<Demand> demands{{*record.chosen, (truths & 1) != 0}};
+                    if (truths >= 2) {  // both responses of the pair, told apart
+                        demands = {{*record.chosen, truths == 2}, {*record.rejected, truths == 3}};
+                    }
+                    ++asked;
+                    solved += solve_and_verify(set,
+                                               corpus,
+                                               static_cast<int64_t>(t),
+                                               demands,
+                                               static_cast<uint64_t>(asked))
+                                  ? 1
+                                  : 0;
+                }
+            }
+            require(solved > 0, "none of " + std::to_string(asked) + " demands was solved");
+            return std::to_string(solved) + " of " + std::to_string(asked) +
+                   " demands solved and verified";
+        });
+    }
+}
+
+/// A tiny model under an optimizer: a matrix, a norm and a bias.
+struct Bench {
+    std::vector<ParamInfo> infos{{"w.weight", SAMARA_ROLE_MATRIX, {4, 3}, SAMARA_F32},
+                                 {"norm.weight", SAMARA_ROLE_NORM, {3}, SAMARA_F32},
+                                 {"w.bias", SAMARA_ROLE_BIAS, {4}, SAMARA_F32}};
+    std::vector<at::Tensor> params;
+    std::vector<std::vector<at::Tensor>> slots;  ///< of each parameter
+
+    explicit Bench(OptimizerInstance& optimizer) {
+        for (const ParamInfo& info : infos) {
+            params.push_back(
+                at::linspace(-1, 1, c10::multiply_integers(info.shape)).reshape(info.shape));
+            slots.emplace_back();
+            for (const Slot& slot : optimizer.slots(info)) {
+                slots.back().push_back(make_slot(slot, params.back()));
+            }
+        }
+    }
+    /// Steps first+1 to last of a fixed sequence of gradients, each parameter as a group of its
+    /// own.
+    void run(OptimizerInstance& optimizer, int64_t first, int64_t last) {
+        for (int64_t number = first + 1; number <= last; ++number) {
+            for (size_t p = 0; p < params.size(); ++p) {
+                const at::Tensor grad =
+                    at::sin(at::arange(params[p].numel(), at::kFloat) + static_cast<double>(number))
+                        .reshape(params[p].sizes());
+                optimizer.step(
+                    number, 8, 0.01, {&infos[p], 1}, {&params[p], 1}, {&grad, 1}, slots[p]);
+            }
+        }
+        optimizer.check_finite(infos, params);
+    }
+    [[nodiscard]] bool equals(const Bench& other) const {
+        for (size_t p = 0; p < params.size(); ++p) {
+            if (!at::equal(params[p], other.params[p])) {
+                return false;
+            }
+        }
+        return true;
+    }
+};
+
+void check_optimizer(Checks& checks, const Plugin& plugin, const BoundParams& params) {
+    checks.run("determinism", [&] {
+        OptimizerInstance a(plugin, params), b(plugin, params);
+        Bench first(a), second(b);
+        const Bench start(a);
+        first.run(a, 0, 8);
+        second.run(b, 0, 8);
+        require(!first.equals(start), "eight steps changed no parameter");
+        require(first.equals(second), "two runs of eight steps differ");
+        return std::string();
+    });
+    checks.run("state round trip", [&] {
+        OptimizerInstance straight(plugin, params), before(plugin, params), after(plugin, params);
+        Bench whole(straight), halves(before);
+        whole.run(straight, 0, 8);
+        halves.run(before, 0, 3);
+        after.load(before.save());
+        halves.run(after, 3, 8);
+        require(whole.equals(halves),
+                "saved after three steps and loaded again, it goes on differently");
+        return std::string();
+    });
+}
+
+}  // namespace
+
+void require(bool good, const std::string& what) {
+    if (!good) {
+        throw Error(Code::plugin_fault, what);
+    }
+}
+
+void Checks::run(const std::string& name, const std::function<std::string()>& body) {
+    CheckResult result{name, true, ""};
+    try {
+        result.detail = body();
+    } catch (const Error& error) {
+        result.passed = false;
+        result.detail = error.problems().front().what;
+    } catch (const std::exception& error) {
+        result.passed = false;
+        result.detail = error.what();
+    }
+    results.push_back(std::move(result));
+}
+
+std::vector<CheckResult> check_plugin(const Plugin& plugin) {
+    Checks checks;
+    const samara_plugin& d = *plugin.descriptor;
+    checks.run("descriptor", [&] {
+        require(*d.version != '\0' && *d.license != '\0' && *d.doc != '\0',
+                "version, license or doc is empty");
+        for (int64_t i = 0; i < d.n_params; ++i) {
+            require(d.params[i].doc != nullptr && *d.params[i].doc != '\0',
+                    std::string("parameter '") + d.params[i].key + "' has no doc");
+        }
+        return std::to_string(d.n_params) + " parameters";
+    });
+    std::map<std::string, ParamValue> given;
+    for (int64_t i = 0; i < d.n_params; ++i) {
+        if (d.params[i].fallback == nullptr && (d.params[i].flags & SAMARA_P_OPTIONAL) == 0) {
+            given[d.params[i].key] = stand_in(d.params[i]);
+        }
+    }
+    BoundParams params;
+    checks.run("parameters", [&] {
+        const std::vector<ParamIssue> issues = bind_params(d, given, params);
+        require(issues.empty(),
+                issues.empty() ? "" : issues.front().key + ": " + issues.front().what);
+        BoundParams unused;
+        given["no_such_parameter"] = true;
+        require(!bind_params(d, given, unused).empty(), "an unknown parameter was accepted");
+        return params.canonical();
+    });
+    checks.run("create and destroy", [&] {
+        for (int i = 0; i < 3; ++i) {
+            const Instance instance(plugin, d.kind, params, {}, nullptr);
+        }
+        return std::string();
+    });
+    if (!checks.results.back().passed) {
+        return checks.results;  // nothing else could run
+    }
+    checks.run("state", [&] {
+        Instance first(plugin, d.kind, params, {}), second(plugin, d.kind, params, {});
+        const std::string bytes = first.save();
+        second.load(bytes);
+        require(second.save() == bytes, "load does not restore what save wrote");
+        return std::to_string(bytes.size()) + " bytes";
+    });
+    const std::string kind = d.kind;
+    if (kind == "objective/1") {
+        check_objective(checks, plugin, params);
+    } else if (kind == "optimizer/1") {
+        check_optimizer(checks, plugin, params);
+    } else if (kind == "synthesizer/1") {
+        check_synthesizer(checks, plugin, params);
+    } else if (kind == "instruction/1") {
+        check_instructions(checks, plugin, params);
+    }
+    return checks.results;
+}
+
+}  // namespace samara::host
