@@ -258,8 +258,13 @@ Text treebank(View sentence) {
     t = squeeze_spaces(t);
     t = split_clitics(t, {U"'s", U"'S", U"'m", U"'M", U"'d", U"'D", U"'"});
     t = split_clitics(t, {U"'ll", U"'LL", U"'re", U"'RE", U"'ve", U"'VE", U"n't", U"N'T"});
-    constexpr View kTwo[][2] = {{U"can", U"not"}, {U"d", U"'ye"},   {U"gim", U"me"}, {U"gon", U"na"},
-                                {U"got", U"ta"},  {U"lem", U"me"},  {U"more", U"'n"},
+    constexpr View kTwo[][2] = {{U"can", U"not"},
+                                {U"d", U"'ye"},
+                                {U"gim", U"me"},
+                                {U"gon", U"na"},
+                                {U"got", U"ta"},
+                                {U"lem", U"me"},
+                                {U"more", U"'n"},
                                 {U"wan", U"na"}};
     for (const auto& [first, second] : kTwo) {
         t = split_contraction(t, first, second, true);

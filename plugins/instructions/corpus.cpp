@@ -131,8 +131,8 @@ void Corpus::pair_up(Kind kind, Measure& out) const {
     }
     const size_t others = size() - most;
     // Fewer than one response in a hundred: what is left would be the same few rows every time.
-    out.balanced = others >= 1 && (every_response_differs(kind) ||
-                                   others >= std::max<size_t>(4, size() / 100));
+    out.balanced = others >= 1 &&
+                   (every_response_differs(kind) || others >= std::max<size_t>(4, size() / 100));
     if (!out.balanced) {
         return;
     }
@@ -146,9 +146,8 @@ void Corpus::pair_up(Kind kind, Measure& out) const {
     size_t kept = 0;
     const size_t most_kept = std::min(most, others);
     out.common_share = static_cast<double>(most_kept) / static_cast<double>(most);
-    std::erase_if(members, [&](uint32_t i) {
-        return out.values[i] == out.common && ++kept > most_kept;
-    });
+    std::erase_if(members,
+                  [&](uint32_t i) { return out.values[i] == out.common && ++kept > most_kept; });
     if (members.size() % 2 == 1) {
         members.pop_back();
         // The one that left was no common one, or the common ones are fewer than half anyway.

@@ -18,10 +18,9 @@ std::vector<Text> loose_variants(View response) {
     const size_t last = response.rfind(U'\n');
     const View tail = first == View::npos ? View() : response.substr(first + 1);
     const View head = last == View::npos ? View() : response.substr(0, last);
-    const View middle =
-        first == last ? View() : response.substr(first + 1, last - first - 1);
-    std::vector<Text> out = {Text(response), Text(strip(tail)), Text(strip(head)),
-                             Text(strip(middle))};
+    const View middle = first == last ? View() : response.substr(first + 1, last - first - 1);
+    std::vector<Text> out = {
+        Text(response), Text(strip(tail)), Text(strip(head)), Text(strip(middle))};
     for (size_t i = 0; i < 4; ++i) {
         out.push_back(without(out[i], U'*'));
     }

@@ -24,9 +24,8 @@ Pattern::Pattern(View source, bool ignore_case, const char* what) : ignore_case_
         }
         char32_t literal = c;
         if (kSpecial.find(c) != View::npos) {
-            const bool escaped =
-                c == '\\' && i + 1 < source.size() && source[i + 1] < 0x80 &&
-                !is_word(source[i + 1]);
+            const bool escaped = c == '\\' && i + 1 < source.size() && source[i + 1] < 0x80 &&
+                                 !is_word(source[i + 1]);
             if (!escaped) {
                 fail("argument '" + std::string(what) + "': \"" + encode(source) +
                      "\" is read as a regular expression, and of those only letters, '.' and " +

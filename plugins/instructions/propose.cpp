@@ -30,8 +30,7 @@ std::optional<Arguments> exact(int64_t a, int64_t b, Random& random) {
 
 bool holds_word(Kind kind, const Text& word, View text) {
     const Pattern pattern(word, true, "word");
-    return kind == Kind::forbidden ? pattern.found_as_word(text)
-                                   : pattern.find(text) != View::npos;
+    return kind == Kind::forbidden ? pattern.found_as_word(text) : pattern.find(text) != View::npos;
 }
 
 // One or two words of one side that the other side lacks.

@@ -1,6 +1,6 @@
 // rules.hpp - IFEval's predicates and counts on one response, each exactly as published (google-
-// research, instruction_following_eval, 2024-06).  Plain functions of text: no arguments in JSON, no
-// strict or loose frame; instruction.hpp adds those.
+// research, instruction_following_eval, 2024-06).  Plain functions of text: no arguments in JSON,
+// no strict or loose frame; instruction.hpp adds those.
 #pragma once
 #include "pattern.hpp"
 #include "unicode.hpp"
@@ -22,11 +22,11 @@ int64_t count_letter(View text, char32_t letter);
 int64_t count_sections(View text, const Pattern& splitter);
 
 // ---- forms
-bool has_comma(View text);   ///< an ASCII comma
-bool has_title(View text);   ///< <<...>> with something in it, on one line
-bool has_option(View text);  ///< one of "My answer is yes.", "... no.", "... maybe."
-bool is_quoted(View text);   ///< first and last character are '"', after strip
-bool is_json(View text);     ///< what json.loads accepts, in or out of ``` fences
+bool has_comma(View text);          ///< an ASCII comma
+bool has_title(View text);          ///< <<...>> with something in it, on one line
+bool has_option(View text);         ///< one of "My answer is yes.", "... no.", "... maybe."
+bool is_quoted(View text);          ///< first and last character are '"', after strip
+bool is_json(View text);            ///< what json.loads accepts, in or out of ``` fences
 bool has_two_responses(View text);  ///< two different ones around ******
 /// `marker`: "P.S.", "P.P.S" or any other text, which is then searched in lower case.
 bool has_postscript(View text, View marker);

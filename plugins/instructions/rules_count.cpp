@@ -98,8 +98,8 @@ int64_t count_bullets(View text) {
     const int64_t stars = count_line_starts(text, [&](size_t j) -> size_t {
         return text[j] == '*' && j + 1 < text.size() && text[j + 1] != '*' ? j + 2 : 0;
     });
-    const int64_t dashes = count_line_starts(
-        text, [&](size_t j) -> size_t { return text[j] == '-' ? j + 1 : 0; });
+    const int64_t dashes =
+        count_line_starts(text, [&](size_t j) -> size_t { return text[j] == '-' ? j + 1 : 0; });
     return stars + dashes;
 }
 

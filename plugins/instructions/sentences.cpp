@@ -155,9 +155,8 @@ void first_pass(Token& token) {
     } else if (t.back() == '.' && !t.ends_with(U"..")) {
         const Text word = lower(t.substr(0, t.size() - 1));
         const size_t dash = word.rfind(U'-');
-        token.abbreviation =
-            is_abbreviation(word) ||
-            (dash != Text::npos && is_abbreviation(View(word).substr(dash + 1)));
+        token.abbreviation = is_abbreviation(word) ||
+                             (dash != Text::npos && is_abbreviation(View(word).substr(dash + 1)));
         token.break_after = !token.abbreviation;
     }
 }
@@ -190,8 +189,8 @@ void second_pass(Token& token, const Token& next) {
     if (initial || is_number(t)) {
         const int starts = starts_sentence(next);
         // A name after an initial ("J. Bach"): capitalised and no everyday word.
-        if (starts == 0 || (starts < 0 && initial && is_upper(next.text[0]) &&
-                            !is_common(lower(next.text)))) {
+        if (starts == 0 ||
+            (starts < 0 && initial && is_upper(next.text[0]) && !is_common(lower(next.text)))) {
             token.break_after = false;
         }
     }

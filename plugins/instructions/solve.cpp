@@ -110,8 +110,8 @@ std::optional<Solution> solve(Corpus& corpus,
     const int tries = asked.size() == 1 ? 4 : 48;
     if (other != asked.end()) {
         for (int i = 0; i < tries; ++i) {
-            const auto drawn = propose(
-                kind, {asked[0].text, asked[0].value}, {other->text, other->value}, random);
+            const auto drawn =
+                propose(kind, {asked[0].text, asked[0].value}, {other->text, other->value}, random);
             const auto found =
                 drawn ? settle(kind, *drawn, asked, asked[0]) : std::optional<Solution>();
             if (found) {
@@ -130,8 +130,8 @@ std::optional<Solution> solve(Corpus& corpus,
             return std::nullopt;
         }
         const Text text = needs_no_text(kind) ? Text() : partners.text(partner);
-        const auto drawn = propose(
-            kind, {asked[0].text, asked[0].value}, {text, partners.value(partner)}, random);
+        const auto drawn =
+            propose(kind, {asked[0].text, asked[0].value}, {text, partners.value(partner)}, random);
         const auto found =
             drawn ? settle(kind, *drawn, asked, asked[0]) : std::optional<Solution>();
         if (found) {

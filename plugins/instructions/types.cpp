@@ -44,7 +44,7 @@ constexpr Row kRows[] = {
      {.number = "num_words", .relation = "relation"}},
     {{"length_constraints:nth_paragraph_first_word",
       "So many paragraphs between blank lines, one of them with a given first word.",
-      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs", false},
+      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs", false, false},
      {.number = "num_paragraphs", .text = "first_word", .index = "nth_paragraph"}},
     {{"detectable_content:number_placeholders", "At least so many [placeholders] in brackets.",
       "detectable_content:number_placeholders"},
@@ -55,27 +55,27 @@ constexpr Row kRows[] = {
     {{"detectable_format:number_bullet_lists", "Exactly so many markdown bullet points.",
       "detectable_format:number_bullet_lists"},
      {.number = "num_bullets"}},
-    {{"detectable_format:constrained_response", "One of three fixed answers occurs.", "*", false},
+    {{"detectable_format:constrained_response", "One of three fixed answers occurs.", "*", false, false},
      {}},
     {{"detectable_format:number_highlighted_sections", "At least so many *highlighted* sections.",
       "detectable_format:number_highlighted_sections detectable_format:multiple_sections"},
      {.number = "num_highlights"}},
     {{"detectable_format:multiple_sections", "At least so many sections marked \"S 1\", \"S 2\".",
       "detectable_format:multiple_sections detectable_format:number_highlighted_sections "
-      "language:response_language", false},
+      "language:response_language", false, false},
      {.number = "num_sections", .text = "section_spliter"}},
     {{"detectable_format:json_format", "The whole response is JSON, in or out of a code fence.",
-      "* -keywords:existence -keywords:forbidden_words", false},
+      "* -keywords:existence -keywords:forbidden_words", false, false},
      {}},
     {{"detectable_format:title", "A title in <<double angular brackets>>.",
       "detectable_format:title startend:quotation"},
      {}},
     {{"combination:two_responses", "Two different responses with ****** between them.",
       "* -detectable_format:title -keywords:existence -keywords:forbidden_words "
-      "-language:response_language -punctuation:no_comma", false},
+      "-language:response_language -punctuation:no_comma", false, false},
      {}},
     {{"combination:repeat_prompt", "The response begins with the request, word for word.",
-      "* -detectable_format:title -keywords:existence -punctuation:no_comma", false},
+      "* -detectable_format:title -keywords:existence -punctuation:no_comma", false, false},
      {.text = "prompt_to_repeat"}},
     {{"startend:end_checker", "The response ends with a given phrase.", "startend:end_checker"},
      {.text = "end_phrase"}},
@@ -162,8 +162,7 @@ Arguments read_arguments(Kind kind, std::string_view source) {
         out.index = read_integer(kind, kwargs, keys.index);
     }
     if (keys.relation != nullptr) {
-        const Text relation =
-            read_text(kind, member(kind, kwargs, keys.relation), keys.relation);
+        const Text relation = read_text(kind, member(kind, kwargs, keys.relation), keys.relation);
         out.at_least = relation == U"at least";
         if (!out.at_least && relation != U"less than") {
             refuse(kind,
