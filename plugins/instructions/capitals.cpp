@@ -127,10 +127,11 @@ Text split_commas(View text) {
             out += text[i];
         }
     }
-    const size_t last = out.empty() ? 0 : out.size() - (out.back() == '\n' ? 2 : 1);
-    if (last < out.size() && (out[last] == ':' || out[last] == ',')) {
-        out.insert(last + 1, U" ");
-        out.insert(last, U" ");
+    if (!out.empty() && is_in(out.back(), U":,")) {
+        const char32_t mark = out.back();
+        out.pop_back();
+        out += U' ';
+        out += mark;
     }
     return out;
 }
