@@ -1,7 +1,8 @@
 // TOML text to the tree of document.hpp.  The only file that includes toml++, which it compiles in
 // place so that the nesting limit is ours: the packaged library's 256 levels overflow the stack
 // under sanitizers.
-#undef TOML_HEADER_ONLY  // the package says 0
+#undef TOML_HEADER_ONLY  // the package asks for its shared library
+#undef TOML_SHARED_LIB
 #define TOML_HEADER_ONLY 1
 #define TOML_MAX_NESTED_VALUES 64
 #include "core/config/document.hpp"
