@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace samara::host {
 namespace {
@@ -437,18 +438,21 @@ std::string nearest_key(const std::string& key, const std::vector<std::string>& 
     // A third of the letters may differ: "betta" finds "beta", "lr" does not find "id".
     size_t best_distance = std::max<size_t>(1, key.size() / 3) + 1;
     for (const std::string& other : known) {
-        std::vector<size_t> row(other.size() + 1);  // Levenshtein, one row at a time
-        for (size_t j = 0; j <= other.size(); ++j) {
-            row[j] = j;
-        }
-        for (size_t i = 1; i <= key.size(); ++i) {
-            size_t diagonal = row[0];
+        // Edit distance row by row; two letters in the wrong order ("trian") are one mistake.
+        std::vector<size_t> before, above, row(other.size() + 1);
+        for (size_t i = 0; i <= key.size(); ++i) {
+            before = std::exchange(above, row);
             row[0] = i;
             for (size_t j = 1; j <= other.size(); ++j) {
-                const size_t above = row[j];
-                row[j] = std::min(
-                    {above + 1, row[j - 1] + 1, diagonal + (key[i - 1] == other[j - 1] ? 0 : 1)});
-                diagonal = above;
+                if (i == 0) {
+                    row[j] = j;
+                    continue;
+                }
+                const bool equal = key[i - 1] == other[j - 1];
+                row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (equal ? 0 : 1)});
+                if (i > 1 && j > 1 && key[i - 1] == other[j - 2] && key[i - 2] == other[j - 1]) {
+                    row[j] = std::min(row[j], before[j - 2] + 1);
+                }
             }
         }
         if (row.back() < best_distance) {

@@ -60,7 +60,7 @@ void check_writers(const std::string& path,
     const bool sticky_folder = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0;
     std::string what, help;
     if ((st.st_mode & S_IWOTH) != 0 && !sticky_folder) {
-        what = "anybody may write to it";
+        what = "it is world-writable";
         help = "chmod o-w '" + path + "'";
     } else if (!trusted_owner(st.st_uid)) {
         what = "it belongs to user " + std::to_string(st.st_uid) +
