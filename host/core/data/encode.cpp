@@ -23,7 +23,7 @@ public:
     Encoding(const Encoder& encoder, const DataSpec& spec, EncodeReport& report)
         : encoder_(encoder), spec_(spec), report_(report) {}
 
-    // Returns false when the group is to be dropped.
+    // Returns whether the group stays.
     bool encode(Group& group) {
         Cut cut(group);
         bool any = false;
@@ -109,11 +109,11 @@ void encode_groups(std::vector<Group>& groups,
                    EncodeReport& report,
                    const std::function<bool()>& cancelled) {
     Encoding encoding(encoder, spec, report);
-    std::erase_if(groups, [&](Group& group) {
+    keep_if(groups, [&](Group& group) {
         if (cancelled && cancelled()) {
             throw Error(Code::preempted, "stopped while tokenising", name_of(group), "run again");
         }
-        return !encoding.encode(group);
+        return encoding.encode(group);
     });
 }
 

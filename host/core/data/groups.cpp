@@ -151,7 +151,7 @@ RemovalReport drop_tags(std::vector<Group>& groups, const std::vector<std::strin
         return std::find(tags.begin(), tags.end(), tag) != tags.end();
     };
     RemovalReport report;
-    std::erase_if(groups, [&](Group& group) {
+    keep_if(groups, [&](Group& group) {
         Cut cut(group);
         bool any = false;
         for (size_t r = 0; r < group.relations.size(); ++r) {
@@ -167,7 +167,7 @@ RemovalReport drop_tags(std::vector<Group>& groups, const std::vector<std::strin
         const bool gone = any && !prune(group, cut, useless, report);
         report.groups += gone ? 1 : 0;
         report.candidates += gone ? static_cast<int64_t>(group.candidates.size()) : 0;
-        return gone;
+        return !gone;
     });
     return report;
 }

@@ -66,4 +66,18 @@ bool prune(Group& group,
     return usable;
 }
 
+void keep_if(std::vector<Group>& groups, const std::function<bool(Group&)>& keep) {
+    size_t kept = 0;
+    for (size_t n = 0; n < groups.size(); ++n) {
+        if (!keep(groups[n])) {
+            continue;
+        }
+        if (kept != n) {
+            groups[kept] = std::move(groups[n]);
+        }
+        ++kept;
+    }
+    groups.resize(kept);
+}
+
 }  // namespace samara::host

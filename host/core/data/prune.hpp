@@ -24,4 +24,8 @@ bool prune(Group& group,
            const std::function<bool(const Candidate&, bool)>& useless_alone,
            RemovalReport& report);
 
+/// Keeps, in order, the groups for which `keep` says so; `keep` may change the group and sees each
+/// one once.
+void keep_if(std::vector<Group>& groups, const std::function<bool(Group&)>& keep);
+
 }  // namespace samara::host

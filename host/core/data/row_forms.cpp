@@ -1,117 +1,15 @@
 // Row forms; see row_forms.hpp.  TRL's names and rules: docs/design.md, peers.
 #include "core/data/row_forms.hpp"
 
-#include "runtime/error.hpp"
+#include "core/data/fields.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <set>
 
 namespace samara::host {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::array kFields = {"id",
-                                "prompt",
-                                "chosen",
-                                "rejected",
-                                "response",
-                                "completion",
-                                "weight",
-                                "margin",
-                                "label",
-                                "prompt_ids",
-                                "chosen_ids",
-                                "rejected_ids",
-                                "response_ids",
-                                "completion_ids"};
-
-std::string type_of(const Json& value) {
-    switch (value.type()) {
-        case Json::value_t::null:
-            return "null";
-        case Json::value_t::boolean:
-            return "a boolean";
-        case Json::value_t::string:
-            return "text";
-        case Json::value_t::array:
-            return "a list";
-        case Json::value_t::object:
-            return "an object";
-        default:
-            return "a number";
-    }
-}
-
-// The row through the eyes of the plan: our field names, null as absent, what was used remembered.
-class Fields {
-public:
-    Fields(const JsonRow& row, const DataSpec& spec) : row_(row), spec_(spec) {
-        for (const auto& [ours, theirs] : spec.columns) {
-            taken_.insert(theirs);
-        }
-    }
-
-    const Json* find(const std::string& ours) {
-        const auto mapped = spec_.columns.find(ours);
-        if (mapped == spec_.columns.end() && taken_.contains(ours)) {
-            return nullptr;  // that column was given another meaning
-        }
-        const std::string& name = mapped == spec_.columns.end() ? ours : mapped->second;
-        const auto found = row_.object.find(name);
-        if (found == row_.object.end()) {
-            return nullptr;
-        }
-        used_.insert(name);
-        return found->is_null() ? nullptr : &*found;
-    }
-
-    bool has(const std::string& ours) { return find(ours) != nullptr; }
-
-    [[noreturn]] void fail(const std::string& ours,
-                           const std::string& what,
-                           std::string help = "") {
-        const std::string name = column(ours);
-        const bool predicate = what.starts_with("is ") || what.starts_with("must ") ||
-                               what.starts_with("repeats ") || what.starts_with("differs ") ||
-                               what.starts_with("stands ");
-        const auto at = row_.offsets.find(name);
-        throw BadRow{"field '" + name + "'" + (name == ours ? "" : " (" + ours + ")") +
-                         (predicate ? " " : ": ") + what,
-                     at == row_.offsets.end() ? 0 : at->second,
-                     std::move(help)};
-    }
-
-    const Json& need(const std::string& ours, const std::string& help = "") {
-        const Json* value = find(ours);
-        if (value == nullptr) {
-            fail(ours, "is missing", help);
-        }
-        return *value;
-    }
-
-    [[nodiscard]] std::vector<std::pair<std::string, std::string>> rest() const {
-        std::vector<std::pair<std::string, std::string>> out;
-        for (const auto& [name, value] : row_.object.items()) {
-            if (!used_.contains(name)) {
-                out.emplace_back(name, value.dump());
-            }
-        }
-        return out;
-    }
-
-private:
-    [[nodiscard]] std::string column(const std::string& ours) const {
-        const auto mapped = spec_.columns.find(ours);
-        return mapped == spec_.columns.end() ? ours : mapped->second;
-    }
-
-    const JsonRow& row_;
-    const DataSpec& spec_;
-    std::set<std::string> taken_, used_;
-};
 
 Message read_message(Fields& fields, const std::string& name, const Json& value) {
     if (!value.is_object()) {
@@ -180,69 +78,6 @@ std::vector<Message> read_answer(Fields& fields,
                         excerpt(turns.back().role, 0) + "'");
     }
     return turns;
-}
-
-double read_number(Fields& fields, const std::string& name, double otherwise, double lowest) {
-    const Json* value = fields.find(name);
-    if (value == nullptr) {
-        return otherwise;
-    }
-    if (!value->is_number()) {
-        fields.fail(name, "must be a number, not " + type_of(*value));
-    }
-    const double number = *value;
-    if (!std::isfinite(number) || number < lowest) {
-        fields.fail(name,
-                    "must be a finite number" + std::string(lowest == 0 ? ", 0 or more" : ""));
-    }
-    return number;
-}
-
-std::string read_id(Fields& fields) {
-    const Json* value = fields.find("id");
-    if (value == nullptr) {
-        return "";
-    }
-    if (!value->is_string() && !value->is_number_integer()) {
-        fields.fail("id", "must be text or an integer, not " + type_of(*value));
-    }
-    std::string id = value->is_string() ? value->get<std::string>() : value->dump();
-    if (id.empty()) {
-        fields.fail("id", "is empty", "leave it out: rows are then named by file and line");
-    }
-    return id;
-}
-
-// 0 is refused: some data sets mean "undesirable" by it, here it would mean "unknown".
-int64_t read_label(Fields& fields) {
-    const Json* value = fields.find("label");
-    if (value == nullptr) {
-        return 0;
-    }
-    if (value->is_boolean()) {
-        return value->get<bool>() ? 1 : -1;
-    }
-    if (value->is_number_integer() && (*value == 1 || *value == -1)) {
-        return *value;
-    }
-    fields.fail("label", "must be true, false, 1 or -1", "leave it out when it is unknown");
-}
-
-Ids read_ids(Fields& fields, const std::string& name) {
-    const Json& value = fields.need(name);
-    if (!value.is_array() || (value.empty() && name != "prompt_ids")) {
-        fields.fail(
-            name,
-            value.is_array() ? "is empty" : "must be a list of token ids, not " + type_of(value));
-    }
-    Ids out;
-    for (const Json& id : value) {
-        if (!id.is_number_integer() || id < 0 || id > INT32_MAX) {
-            fields.fail(name, "token ids are integers from 0 to 2147483647");
-        }
-        out.push_back(id);
-    }
-    return out;
 }
 
 std::string unpaired_name(Fields& fields, const std::string& suffix) {
@@ -400,19 +235,6 @@ void read_hh(Fields& fields, Record& record) {
 }
 
 }  // namespace
-
-void check_columns(const DataSpec& spec) {
-    std::set<std::string> seen;
-    for (const auto& [ours, theirs] : spec.columns) {
-        if (std::find(kFields.begin(), kFields.end(), ours) == kFields.end()) {
-            throw Error(Code::config, "[data] columns: there is no field '" + ours + "'");
-        }
-        if (!seen.insert(theirs).second) {
-            throw Error(Code::config,
-                        "[data] columns: two fields are read from column '" + theirs + "'");
-        }
-    }
-}
 
 size_t implicit_prompt(std::string_view chosen, std::string_view rejected) {
     const size_t least = std::min(chosen.size(), rejected.size());
