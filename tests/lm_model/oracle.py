@@ -3,6 +3,7 @@
 make OUT             writes one folder per case: a checkpoint, case.json (the candidates and the coefficients of the
                      loss) and reference.safetensors (scores or log-probabilities, hidden states, gradients)
 open FOLDER IN OUT   opens a saved reward model, scores the sequences of IN in one padded batch, writes them to OUT
+head SEED N RANGE    prints the first N values of a score head drawn from SEED, in Python's own integers
 fields FOLDER        prints the architecture, dtype, label count and pad id that transformers reads
 """
 import json
@@ -138,6 +139,23 @@ def fields(folder):
                       "theta": config.rope_parameters["rope_theta"]}))
 
 
+def head(seed, count, spread):
+    mask = (1 << 64) - 1
+
+    def mix(x):
+        x = (x + 0x9E3779B97F4A7C15) & mask
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+        return x ^ (x >> 31)
+
+    def value(i):
+        words = [mix(mix(int(seed)) ^ mix(4 * i + w)) for w in range(4)]
+        total = sum(word >> (16 * part) & 0xFFFF for word in words for part in range(4)) - 8 * 65535
+        return torch.tensor(total * (float(spread) / (16 * (2**32 - 1) / 12) ** 0.5), dtype=torch.float32).item()
+
+    print(json.dumps([value(i) for i in range(int(count))]))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"make": make, "open": open_saved, "fields": fields}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "open": open_saved, "fields": fields, "head": head}[sys.argv[1]](*sys.argv[2:])

@@ -3,7 +3,10 @@
 
 #include "lm/model/safetensors.hpp"
 
+#include <ATen/Parallel.h>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/reporters/catch_reporter_event_listener.hpp>
+#include <catch2/reporters/catch_reporter_registrars.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -30,6 +33,14 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 namespace {
+
+/// One thread: the matrices here are so small that a second one only waits, and on a busy machine
+/// waits long.
+class OneThread : public Catch::EventListenerBase {
+public:
+    using Catch::EventListenerBase::EventListenerBase;
+    void testRunStarting(const Catch::TestRunInfo&) override { at::set_num_threads(1); }
+};
 
 std::string read_file(const std::string& path) {
     std::ostringstream text;
@@ -146,3 +157,5 @@ host::ModelRequest request_for(const std::string& folder,
 }
 
 }  // namespace samara::test
+
+CATCH_REGISTER_LISTENER(samara::test::OneThread)

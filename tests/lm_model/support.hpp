@@ -1,6 +1,7 @@
 // What the tests of this folder share: the Python oracle, its cases as groups, and comparisons.
 #pragma once
 #include "lm/lm.hpp"
+#include "runtime/error.hpp"
 
 #include <ATen/ATen.h>
 

@@ -10,6 +10,7 @@ Trie::Trie() : branches_(1) {}
 
 Trie::End Trie::insert(std::span<const int64_t> prompt, std::span<const int64_t> response) {
     const End border = extend(0, prompt, true);
+    branches_[border.branch].border = true;
     return extend(border.branch, response, false);
 }
 
@@ -41,8 +42,13 @@ Trie::End Trie::extend(int64_t branch, std::span<const int64_t> ids, bool border
         } else if (child >= 0 && shared >= kMinShared) {
             branch = split(child, shared);
         } else {
-            const Branch& above = branches_[branch];
-            Branch fresh{branch, above.start + above.size(), {ids.begin(), ids.end()}, {}};
+            Branch& above = branches_[branch];
+            if (branch != 0 && above.children.empty() &&
+                !above.border) {  // goes on where one ended
+                above.ids.insert(above.ids.end(), ids.begin(), ids.end());
+                break;
+            }
+            Branch fresh{branch, above.start + above.size(), {ids.begin(), ids.end()}, {}, false};
             branches_.push_back(std::move(fresh));
             branches_[branch].children.push_back(static_cast<int64_t>(branches_.size()) - 1);
             branch = static_cast<int64_t>(branches_.size()) - 1;
@@ -58,7 +64,7 @@ Trie::End Trie::extend(int64_t branch, std::span<const int64_t> ids, bool border
 int64_t Trie::split(int64_t branch, int64_t keep) {
     const auto upper = static_cast<int64_t>(branches_.size());
     Branch& low = branches_[branch];
-    Branch top{low.parent, low.start, {low.ids.begin(), low.ids.begin() + keep}, {branch}};
+    Branch top{low.parent, low.start, {low.ids.begin(), low.ids.begin() + keep}, {branch}, false};
     auto& siblings = branches_[low.parent].children;
     *std::find(siblings.begin(), siblings.end(), branch) = upper;
     low.ids.erase(low.ids.begin(), low.ids.begin() + keep);

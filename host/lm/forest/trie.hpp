@@ -17,6 +17,7 @@ public:
         int64_t start = 0;  ///< depth of the first token
         std::vector<int64_t> ids;
         std::vector<int64_t> children;  ///< in order of arrival
+        bool border = false;            ///< a prompt ends with the last token
         [[nodiscard]] int64_t size() const { return static_cast<int64_t>(ids.size()); }
     };
     /// Where a candidate ends: at token `depth - 1`, which lies in `branch` or, after later splits,
