@@ -44,6 +44,7 @@ void AddedTokens::split(std::string_view text, std::vector<TokenPart>& out) cons
         }
         if (token->lstrip) {
             begin = std::max(begin - space_at_end(text.substr(0, begin)), done);
+            begin = std::min(begin, end);  // a token before it may have swallowed this one
         }
         if (token->rstrip) {
             end += space_at_start(text.substr(end));

@@ -142,6 +142,9 @@ FolderEncoder::Texts FolderEncoder::render(std::span<const Message> prompt,
         return texts;
     }
     std::vector<Message> messages(prompt.begin(), prompt.end());
+    if (messages.empty()) {
+        messages.push_back({"", ""});
+    }
     if (messages.size() == 1 && messages.front().role.empty()) {
         messages.front().role = "user";  // plain text is one user turn
     }

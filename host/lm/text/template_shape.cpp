@@ -256,6 +256,9 @@ private:
 }  // namespace
 
 std::vector<TemplatePart> shape_of_template(const std::string& source) {
+    if (source.find('\r') != std::string::npos) {
+        throw std::string("a carriage return, which Jinja rewrites");
+    }
     return Shaper(source).run();
 }
 

@@ -2,12 +2,11 @@
 // raw added tokens, normalizer, normalised added tokens, pre-tokenizer, BPE.
 #include "lm/text/tokenizer.hpp"
 
+#include "lm/text/normalizer.hpp"
 #include "lm/text/utf8.hpp"
 #include "runtime/error.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <openssl/evp.h>
 #include <utf8proc.h>
 
@@ -48,29 +47,6 @@ private:
 };
 
 namespace {
-
-// NFC; text below U+0300 is already composed (UAX 15, quick check), which is nearly all there is.
-std::string_view compose(std::string_view text, std::string& buffer) {
-    bool quick = true;
-    for (const char byte : text) {
-        quick = quick && static_cast<uint8_t>(byte) < 0xCC;  // lead byte of U+0300
-    }
-    if (quick) {
-        return text;
-    }
-    utf8proc_uint8_t* composed = nullptr;
-    const auto length =
-        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                     static_cast<utf8proc_ssize_t>(text.size()),
-                     &composed,
-                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-    if (length < 0) {
-        throw Error(Code::internal, std::string("normalising a text: ") + utf8proc_errmsg(length));
-    }
-    buffer.assign(reinterpret_cast<const char*>(composed), static_cast<size_t>(length));
-    std::free(composed);  // NOLINT: utf8proc_map allocates with malloc
-    return buffer;
-}
 
 std::string pcre2_unicode() {
     char text[64] = {};
@@ -194,7 +170,7 @@ void Tokenizer::read_added_tokens(const JsonField& root) {
         spellings_[index] = bytes_of_token(token.content);
         if (token.normalized && nfc_) {
             std::string buffer;
-            token.content = std::string(compose(token.content, buffer));
+            token.content = std::string(to_nfc(token.content, buffer));
         }
         (token.normalized ? normalized : raw).push_back(token);
     }
@@ -227,7 +203,7 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text) const {
             continue;
         }
         buffers.parts.clear();
-        normalized_tokens_.split(nfc_ ? compose(raw.text, buffers.normalized) : raw.text,
+        normalized_tokens_.split(nfc_ ? to_nfc(raw.text, buffers.normalized) : raw.text,
                                  buffers.parts);
         for (const TokenPart& part : buffers.parts) {
             if (part.id >= 0) {
