@@ -1,5 +1,6 @@
 // samara.mapl_inter through the host: truths, direction of the contrast, and the full group beside
 // pairs and intra.
+#include "core/data/groups.hpp"
 #include "harness.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
@@ -104,26 +105,60 @@ TEST_CASE("A pair that no instruction tells apart is skipped by name, not shrunk
               {"every draw failed, the last for infeasible demo:ends_with_period", 1}});
 }
 
-TEST_CASE("Pairs, intra and inter together make eight candidates whose prompts share x") {
-    Room room({own("samara_mapl"), own("samara_pairs"), toy()}, {"toy.types"});
-    const auto records = make_records(50);
-    std::map<int64_t, std::set<std::pair<std::string, std::string>>> merged;
-    std::map<int64_t, size_t> relations;
+namespace {
+
+/// What the three synthesizers make of `records`, merged by the host; records without groups are
+/// absent.
+std::vector<Group> merged(Room& room, const std::vector<Record>& records, const Given& given) {
+    std::vector<std::vector<Group>> parts(records.size());
     for (const char* id : {"samara.pairs", "samara.mapl_intra", "samara.mapl_inter"}) {
-        const Given given = std::string(id) == "samara.pairs" ? Given{} : kBase;
-        for (const Group& g : room.run(id, records, given)) {
-            for (const Candidate& c : g.candidates) {
-                merged[g.record].insert({c.prompt[0].content, *c.response});
-                CHECK(c.prompt[0].content.starts_with(
-                    records[static_cast<size_t>(g.record)].prompt[0].content));
-            }
-            relations[g.record] += g.relations.size();
+        for (Group& g :
+             room.run(id, records, std::string(id) == "samara.pairs" ? Given{} : given)) {
+            parts[static_cast<size_t>(g.record)].push_back(std::move(g));
         }
     }
-    REQUIRE(merged.size() == 50);
+    std::vector<Group> out;
+    for (size_t r = 0; r < records.size(); ++r) {
+        out.push_back(merge_groups(static_cast<int64_t>(r), records[r], std::move(parts[r])));
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("Pairs, intra and inter together make eight candidates whose prompts share x") {
+    Room room({own("samara_mapl"), own("samara_pairs"), toy()}, {"toy.types"});
+    auto records = make_records(50);
+    for (Record& r : records) {
+        r.weight = 2.0;  // merging wants equal weights from all three
+    }
     size_t full = 0;
-    for (const auto& [record, candidates] : merged) {
-        full += relations[record] == 4 && candidates.size() == 8 ? 1 : 0;
+    for (const Group& g : merged(room, records, kBase)) {
+        const Record& record = records[static_cast<size_t>(g.record)];
+        for (const Candidate& c : g.candidates) {
+            CHECK(c.prompt[0].content.starts_with(record.prompt[0].content));
+        }
+        full += g.relations.size() == 4 && g.candidates.size() == 8 ? 1 : 0;
+        for (const Relation& r : g.relations) {
+            if (r.tag == "inter") {  // its anchor is the base pair itself
+                CHECK(g.candidates[static_cast<size_t>(r.k)].label == 1);
+                CHECK(g.candidates[static_cast<size_t>(r.l)].label == -1);
+            }
+        }
     }
     CHECK(full >= 40);  // the rest lack a relation that no draw allowed
+}
+
+TEST_CASE("A prompt that intra and inter both arrive at is one candidate, not a quarrel") {
+    Room room({own("samara_mapl"), own("samara_pairs"), demo()}, {"demo.endings"});
+    std::vector<Record> records(1);
+    records[0].prompt = {{"", "p"}};
+    records[0].chosen = "yes.";
+    records[0].rejected = "no";
+    const auto groups = merged(room, records, {{"count", Integers{1, 1}}});
+    REQUIRE(groups.size() == 1);
+    // x, x + "End ..." and x + "Do not end ...", each with both responses: x' is one of the latter
+    // two.
+    CHECK(groups[0].candidates.size() == 6);
+    CHECK(groups[0].relations.size() == 4);
 }
