@@ -35,7 +35,7 @@ TEST_CASE("verdicts equal the published checker's on its prompts and on fuzzed r
         }
         CHECK(same);
     }
-    CHECK(n > 15000);
+    CHECK(n > 24000);
     CHECK(seen.size() == 22);
     // Measured: 1 of 1,178, in a fuzzed response ("... Section"); none on whole responses of
     // models.

@@ -8,11 +8,13 @@ be assumed.  Only the modules with the rules are loaded: the package's own __ini
 """
 import importlib
 import importlib.util
+import itertools
 import json
 import random
 import re
 import sys
 import types
+import unicodedata
 
 import nltk
 from nltk.tokenize.destructive import NLTKWordTokenizer
@@ -131,11 +133,41 @@ def cases(shared):
         yield "keywords:forbidden_words", {"forbidden_words": [word]}, text
 
 
+def characters():
+    """Words, capitals and case over the characters of Unicode 3.2, whose properties no later version changes."""
+    known = [chr(c) for c in range(0x80, 0x20000) if unicodedata.ucd_3_2_0.category(chr(c)) not in ("Cn", "Cs", "Co")]
+    for start in range(0, len(known), 64):
+        if 0x4E00 <= ord(known[start]) < 0xD700 and start % 1024:
+            continue  # Han and Hangul: thousands alike
+        text = "a" + " ".join(known[start:start + 64])
+        for id_, number, relation in (("length_constraints:number_words", "num_words", "relation"),
+                                      ("change_case:capital_word_frequency", "capital_frequency", "capital_relation")):
+            checker = build(id_, {number: 1, relation: "at least"})
+            low, high = 0, 200  # the count itself, by asking the checker
+            while low < high:
+                middle = (low + high + 1) // 2
+                if id_.startswith("length"):
+                    checker._num_words = middle
+                else:
+                    checker._frequency = middle
+                low, high = (middle, high) if checker.check_following(text) else (low, middle - 1)
+            for n in (low, low + 1):
+                yield id_, {number: n, relation: "at least"}, text
+    for c in known:
+        if c.lower() != c or c.upper() != c:
+            text = c + c.lower() + c.upper() + c.title()
+            n = len(re.findall(re.escape(c), text, flags=re.IGNORECASE))
+            for more in (0, 1):
+                yield "keywords:frequency", {"keyword": c, "frequency": n + more, "relation": "at least"}, text
+            yield "keywords:forbidden_words", {"forbidden_words": ["x" + c]}, "y x" + c.upper() + " z"
+            yield "startend:end_checker", {"end_phrase": "A" + c}, "b a" + c.upper()
+
+
 def main():
     shared, out = sys.argv[1:3]
     built = {}
     with open(out, "w", encoding="utf-8") as file:
-        for id_, kwargs, response in cases(shared):
+        for id_, kwargs, response in itertools.chain(cases(shared), characters()):
             if id_ in LANGUAGE:
                 continue
             key = id_ + json.dumps(kwargs, sort_keys=True)

@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kMostAuc = 0.55;  // the project's bar, for a truth that is a fair coin
 constexpr size_t kDraws = 5000;
+constexpr size_t kMost = 6000;  // whole passes over the data, but no more than the probe needs
 
 Row as_draw(const std::string& type,
             size_t record,
@@ -48,8 +49,8 @@ std::vector<std::string> draw_all(const Library& library,
     for (size_t t = 0; t < types.size(); ++t) {
         Random random(17, types[t]->id);
         size_t drawn = 0;
-        for (size_t round = 0; drawn < kDraws && round < 60; ++round) {
-            for (size_t i = 0; i < data.size(); ++i) {
+        for (size_t round = 0; drawn < kDraws && round < 200; ++round) {
+            for (size_t i = 0; i < data.size() && drawn < kMost; ++i) {
                 const bool truth = random.below(2) == 1;
                 const std::vector<Demand> demand{{data.response(i), truth}};
                 const auto found =
