@@ -2,6 +2,7 @@
 #include "cli/cli.hpp"
 #include "core/data/reader.hpp"
 #include "core/model.hpp"
+#include "core/report/tables.hpp"
 #include "core/train/prepare.hpp"
 
 #include <cstdio>
@@ -35,8 +36,13 @@ void add_cache(CLI::App& app, Common& common, Action& action) {
     CLI::App* list = verb->add_subcommand("list", "every cache of groups");
     list->callback([&action] {
         action = [] {
-            for (const std::string& line : GroupStore(cache_folder() + "/groups").list()) {
-                std::printf("%s\n", line.c_str());
+            for (const CacheEntry& entry : GroupStore(cache_folder() + "/groups").list()) {
+                std::printf("%.12s  %10s  %7ld groups  %7ld relations  %s\n",
+                            entry.name.c_str(),
+                            bytes_text(static_cast<int64_t>(entry.bytes)).c_str(),
+                            static_cast<long>(entry.groups),
+                            static_cast<long>(entry.relations),
+                            entry.problem.c_str());
             }
             return 0;
         };

@@ -356,7 +356,8 @@ std::string Objectives::save() const {
 }
 
 void Objectives::load(const std::string& text) {
-    for (const auto& [part, bytes] : Json::parse(text).items()) {
+    const Json states = Json::parse(text);  // named: items() of a temporary would dangle
+    for (const auto& [part, bytes] : states.items()) {
         parts_.at(std::stoul(part)).instance->load(from_hex(bytes));
     }
 }

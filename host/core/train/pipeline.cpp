@@ -65,7 +65,7 @@ Data prepare_all(const Plan& plan,
                  const Encoder& encoder,
                  const RunOptions& options,
                  const HostHooks& hooks) {
-    GroupStore store(options.cache_folder);
+    GroupStore store(options.cache_folder, [](const std::string& text) { log::warning(text); });
     Data data;
     data.tags = synthesis.tags();
     data.train = prepare(plan.data, plan.seed, synthesis, encoder, store, hooks);

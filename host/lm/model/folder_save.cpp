@@ -54,7 +54,8 @@ struct Tokens {
         }
         if (!tokenizer.contains("model"))
             return;
-        for (const auto& [text, id] : tokenizer["model"].value("vocab", Json::object()).items())
+        const Json vocabulary = tokenizer["model"].value("vocab", Json::object());
+        for (const auto& [text, id] : vocabulary.items())
             if (id.is_number_integer())
                 size = std::max(size, id.get<int64_t>() + 1);
         for (const auto& token : tokenizer.value("added_tokens", Json::array())) {
