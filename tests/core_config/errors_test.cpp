@@ -123,6 +123,15 @@ TEST_CASE("Case 6: a syntax error has the parser's place and a caret") {
     CHECK(folder.problem(kBase + "[train]\nepochs = one\n").where == "run.toml:20:10");
 }
 
+TEST_CASE("Texts that run into the parser's own assertions are located errors") {
+    const Folder folder;
+    const Problem problem = folder.problem(kBase + "[train]\n[=model]\nepochs = 1\n");
+    CHECK(problem.code == Code::config);
+    CHECK(problem.where == "run.toml:20:1");
+    CHECK(problem.what == "syntax error: this line cannot be read\n    [=model]\n    ^");
+    CHECK(folder.problem(kBase, {"train.mix=[[=x"}).where == "command line --set #1");
+}
+
 TEST_CASE("Case 7: independent errors are all reported, by line, then those of the command line") {
     const Folder folder;
     std::string text =

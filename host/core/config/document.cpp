@@ -5,7 +5,19 @@
 #undef TOML_SHARED_LIB
 #define TOML_HEADER_ONLY 1
 #define TOML_MAX_NESTED_VALUES 64
+// Some malformed texts ("[=x]") run into toml++'s assertions, which a user must never reach.
+#undef NDEBUG
+#define TOML_ASSERT(expr) ((expr) ? void() : samara::host::config::give_up())
 #include "core/config/document.hpp"
+
+namespace samara::host::config {
+namespace {
+struct ParserGaveUp {};
+[[noreturn]] void give_up() {
+    throw ParserGaveUp{};
+}
+}  // namespace
+}  // namespace samara::host::config
 
 #include <toml++/toml.h>
 
@@ -121,6 +133,36 @@ void add_syntax_error(std::string_view text, const toml::parse_error& error, Pro
                  help);
 }
 
+// Parses, and makes one kind of error of everything that can go wrong.
+toml::table parse_text(std::string_view text) {
+    const auto gives_up = [&](std::string_view part) {
+        try {
+            (void)toml::parse(part);
+        } catch (const toml::parse_error&) {
+        } catch (const ParserGaveUp&) {
+            return true;
+        }
+        return false;
+    };
+    try {
+        return toml::parse(text);
+    } catch (const ParserGaveUp&) {
+    }
+    // It carries no place.  Reading is sequential: from the guilty line on every longer prefix
+    // fails.
+    int64_t first = 1, last = 1 + std::count(text.begin(), text.end(), '\n');
+    while (first < last) {
+        const int64_t middle = (first + last) / 2;
+        const std::string_view end = line_of(text, middle);
+        const bool fails =
+            gives_up(text.substr(0, static_cast<size_t>(end.data() - text.data()) + end.size()));
+        first = fails ? first : middle + 1;
+        last = fails ? middle : last;
+    }
+    const auto line = static_cast<toml::source_index>(first);
+    throw toml::parse_error("this line cannot be read", toml::source_position{line, 1});
+}
+
 // Follows the only path of `probe` (a document with one key) in `document`; the position of its
 // first key there.
 const toml::key* find_first(const toml::table& document,
@@ -183,7 +225,7 @@ bool take_out_duplicate(std::string& text, const toml::parse_error& error, Probl
     for (int lines = 0; lines < 50 && end < text.size(); ++lines) {  // the value may span lines
         end = std::min(text.find('\n', end), text.size() - 1) + 1;
         try {
-            const toml::table old = toml::parse(before);
+            const toml::table old = parse_text(before);
             const toml::table probe =
                 toml::parse(is_header ? text.substr(begin, end - begin)
                                       : header + "\n" + text.substr(begin, end - begin));
@@ -229,7 +271,7 @@ std::optional<Node> parse_document(const std::string& original, Problems& proble
     }
     for (int attempt = 0; attempt < kMaxDuplicates; ++attempt) {
         try {
-            return convert(toml::parse(text), Where{0, 1, 1}, 0);
+            return convert(parse_text(text), Where{0, 1, 1}, 0);
         } catch (const toml::parse_error& error) {
             const size_t count = problems.count();
             if (take_out_duplicate(text, error, problems)) {
@@ -254,7 +296,7 @@ bool parse_value(const std::string& text, int64_t override_number, Node& out, st
         return false;
     }
     try {
-        const toml::table table = toml::parse("value = " + text);
+        const toml::table table = parse_text("value = " + text);
         if (table.size() != 1) {
             error = "more than one value";
             return false;
