@@ -84,7 +84,8 @@ void Inter::fill(Group& group, const Record& record, Prompt&& extended) const {
     group.candidates[0].instructions = std::move(extended.instructions[0]);
     group.candidates[1].instructions = std::move(extended.instructions[1]);
     for (Candidate& candidate : group.candidates) {
-        candidate.weight = record.weight();  // equal to the record's other candidates: they merge
+        // Equal to the record's other candidates, or the host could not merge them.
+        candidate.weight = record.weight();
     }
     Relation& relation = pattern_ == Pattern::narrow
                              ? group.contrast(plain_w, plain_l, with_w, with_l, tags[0])

@@ -8,10 +8,15 @@ namespace samara::mapl {
 
 /// x' = x + k instructions, each solved jointly for {(y_w, a_i), (y_l, b_i)}; then, with
 /// M(x) = r(x, y_w) - r(x, y_l),
+///
 ///   widen    y_w satisfies more of x':  M(x') exceeds M(x)
 ///   narrow   y_l satisfies more of x':  M(x) exceeds M(x')
 ///   neutral  both satisfy the same:     either, with probability 1/2 (flip 0.5)
-/// Weight   the record's times `weight`.
+///
+/// Weight   the record's times `weight`
+///
+/// Tags     on the relation only: intra may arrive at the same candidate, and the two must merge
+///
 /// Random   from (seed, this plugin, record id, attempt).
 class Inter {
 public:

@@ -99,8 +99,8 @@ bool Intra::add(Group& group,
         for (std::optional<Prompt>* x : {&x_w, &x_l}) {
             const int64_t at = group.add(std::move((*x)->messages), end.response);
             Candidate& candidate = group.candidates[static_cast<size_t>(at)];
-            candidate.weight =
-                record.weight();  // equal to the record's other candidates: they merge
+            // Equal to the record's other candidates, or the host could not merge them.
+            candidate.weight = record.weight();
             candidate.instructions = std::move((*x)->instructions[0]);
         }
         const int64_t n = static_cast<int64_t>(group.candidates.size());

@@ -9,9 +9,13 @@ namespace samara::mapl {
 /// give x_w and for {(y, b_i)} x_l; relation (x_w, y) > (x_l, y).
 ///
 /// Same k and types on both prompts, so neither number nor type tells them apart; arguments,
-/// wordings and order are drawn separately. Weight   the record's times `weight`; the record's
-/// margin belongs to its base pair and is not used. Random   from (seed, this plugin, record id,
-/// end, attempt).
+/// wordings and order are drawn separately.
+///
+/// Weight   the record's times `weight`; its margin belongs to the base pair and is not used
+///
+/// Tags     on relations only: inter may arrive at the same candidate, and the two must merge
+///
+/// Random   from (seed, this plugin, record id, end, attempt)
 class Intra {
 public:
     static constexpr bool needs_text = false;  // such rows are skipped with a reason

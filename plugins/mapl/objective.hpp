@@ -5,25 +5,29 @@
 
 namespace samara::mapl {
 
-/// Per relation, with p = rel.flip, m = rel.margin, M_s = s_i - s_j and, in a contrast, M_t = s_k -
-/// s_l:
+/// The losses of relations, with s = score, p = rel.flip, m = rel.margin, M_s = s_i - s_j, and in a
+/// contrast M_t = s_k - s_l.  L(z) = -(1-p) log sigmoid(z) - p log sigmoid(-z).
 ///
-/// Math     preference   z = beta * M_s - m;          -(1-p) log sigmoid(z) - p log sigmoid(-z)
-///          margin_gap   z = beta * (M_s - M_t) - m;  the same
-///          hinge        z as margin_gap;             (1-p) max(0, h - z) + p max(0, h + z)
-///          squared      z as margin_gap;             z^2, whatever p: for contrasts of equals
-///          (neutral) logprob_strength  z = log sigmoid(beta * M_s) - log sigmoid(beta * M_t) - m;
-///          as margin_gap
-/// Inputs   gap.score, rel.margin, rel.flip [R]; unless it is the plain margin_gap also score [N]
-/// and
-///          rel.i, rel.j, rel.k, rel.l, rel.order [R]
+///     preference        L(beta * M_s - m)
+///     margin_gap        L(z), z = beta * (M_s - M_t) - m
+///     hinge             (1-p) max(0, h - z) + p max(0, h + z), the same z
+///     squared           z^2, the same z, whatever p: for contrasts of equals (neutral)
+///     logprob_strength  L(log sigmoid(beta * M_s) - log sigmoid(beta * M_t) - m)
+///
+/// Inputs   gap.score, rel.margin, rel.flip [R]; unless it is the plain margin_gap also score [N],
+///          rel.i, rel.j, rel.k, rel.l and rel.order [R]
+///
 /// Output   mapl [R], divided by the relations' weights
-/// Ranges   beta > 0; h = hinge_margin >= 0
-/// Gradient stop_gradient takes it from M_s (stronger) or M_t (weaker) of contrasts only
-/// Source   arXiv 2505.12845; the intra part as published, the inter forms as reconstructed
 ///
-/// Plain margin_gap runs the operators of samara.bradley_terry, in its order: equal to the last
-/// bit.
+/// Ranges   beta > 0, h = hinge_margin >= 0
+///
+/// Gradient stop_gradient takes it from M_s (stronger) or M_t (weaker), in contrasts only
+///
+/// Source   arXiv 2505.12845: the intra loss as summaries of the paper give it, the inter forms as
+///          reconstructed
+///
+/// Plain margin_gap runs the operators of samara.bradley_terry in its order, so both are equal to
+/// the last bit.
 class Mapl {
 public:
     static constexpr samara_param params[] = {

@@ -60,6 +60,7 @@ TEST_CASE(
         CHECK((new_l.response == record.rejected && old_l.response == record.rejected));
         CHECK((old_w.prompt == record.prompt && old_l.prompt == record.prompt));
         CHECK(new_w.prompt == new_l.prompt);
+        CHECK((new_w.tag + new_l.tag + old_w.tag + old_l.tag).empty());
         CHECK(new_w.prompt[0].content.starts_with(record.prompt[0].content + "\n\n"));
         CHECK((old_w.instructions.empty() && old_l.instructions.empty()));
         const auto tw = verified_truths(*room.set, new_w);

@@ -112,7 +112,7 @@ TEST_CASE(
             CHECK((r.weight == 1.5 && r.margin == 0.0));
         }
         for (const Candidate& c : g.candidates) {
-            CHECK((c.weight == 3.0 && c.label == 0));
+            CHECK((c.weight == 3.0 && c.label == 0 && c.tag.empty()));
         }
     }
 }
