@@ -57,8 +57,8 @@ TEST_CASE("groups arrive whole, with their record's id and fields", "[runtime]")
     const Group& group = result.groups[1];
     CHECK(group.record == 2);
     CHECK(group.record_id == "r2");
-    CHECK(group.meta == records()[2].meta);
-    CHECK(group.candidates[0].prompt == records()[2].prompt);
+    CHECK((group.meta == records()[2].meta));
+    CHECK((group.candidates[0].prompt == records()[2].prompt));
     CHECK(group.candidates[0].response == "good \xc3\xa9 2");
     CHECK(group.candidates[1].response == "");
     CHECK(group.relations[0].i == 0);
@@ -72,8 +72,8 @@ TEST_CASE("skips are counted by reason, and the seed reaches the plugin", "[runt
     CHECK(run(skips).skipped == std::map<std::string, int64_t>{{"odd", 2}});
     auto seeded = make("seeded");
     const auto drawn = [&](uint64_t seed) { return run(seeded, 0, 5, seed).groups[3].notes; };
-    CHECK(drawn(3) == drawn(3));
-    CHECK(drawn(3) != drawn(4));
+    CHECK((drawn(3) == drawn(3)));
+    CHECK((drawn(3) != drawn(4)));
 }
 
 TEST_CASE("every broken rule of synthesize is refused, naming plugin, record and rule",
@@ -130,7 +130,7 @@ TEST_CASE("instruction types of all libraries are one sorted list, checked, solv
     CHECK(checks[1].strict == 1);
     const std::vector<Demand> apart{{"a long response", false}, {"short", true}},
         impossible{{"short", true}, {"tiny", false}};
-    CHECK(set.solve({}, 0, {}, apart, 1) == Solution{"{}", true});
+    CHECK((set.solve({}, 0, {}, apart, 1) == Solution{"{}", true}));
     CHECK_FALSE(set.solve({}, 0, {}, impossible, 1));
     CHECK(set.phrase("test:long", "{}", true, 0, 1) == "Be brief.");
 
