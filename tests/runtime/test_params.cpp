@@ -1,5 +1,5 @@
 // Binding of parameters: all issues at once, in the words that a configuration error prints.
-#include "runtime/params.hpp"
+#include "support.hpp"
 
 #include <samara/core.hpp>
 
@@ -83,7 +83,9 @@ TEST_CASE("every issue is reported at once, with range, value and nearest key", 
 TEST_CASE("wrong types, elements out of range and values that are not finite are refused",
           "[runtime]") {
     const auto refused = [](const std::string& key, const ParamValue& value) {
-        const auto issues = issues_of({{"count", int64_t{1}}, {key, value}});
+        std::map<std::string, ParamValue> given{{"count", int64_t{1}}};
+        given[key] = value;
+        const auto issues = issues_of(given);
         return issues.size() == 1 && issues[0].key == key;
     };
     CHECK(refused("count", 2.0));
