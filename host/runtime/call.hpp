@@ -79,9 +79,7 @@ struct samara_call {
     std::vector<const char*> tags;
     const char* plugin = "";  ///< id
     const samara::host::HostHooks* hooks = nullptr;
-    samara::host::InstructionSet* instructions =
-        nullptr;  ///< offered by extension instructions/1 if set
-    bool offers_instructions = false;
+    samara::host::InstructionSet* instructions = nullptr;  ///< extension instructions/1, if set
 
     int64_t fail(int64_t status, std::string text) {
         error = std::move(text);

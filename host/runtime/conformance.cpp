@@ -9,6 +9,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace samara::host {
@@ -107,9 +108,11 @@ std::vector<Record> sample_records() {
          "Short waves scatter most in air, and blue is short.",
          "Because it reflects the sea, always."},
         {"Write one line about tea.",
-         "Steam rises; the morning waits in a cup.",
+         "\"Steam rises; the *morning* waits in a **cup**.\"",
          "Tea is a drink that people drink."},
-        {"What is 7 times 8?", "It is 56.", "It is 54, I believe, or so."},
+        {"What is 7 times 8?",
+         "<<Seven by eight>>\n* 7 times 8\n* It is 56.\n\nP.S. [name], check it.",
+         "It is 54, I believe, or so."},
         {"Give me a synonym of quick.", "Rapid.", "Slow, fast, quick, and perhaps also green."},
         {"Describe a cat.",
          "A small hunter with soft fur and its own plans.",
@@ -239,6 +242,7 @@ void check_instructions(Checks& checks, const Plugin& plugin, const BoundParams&
         return std::to_string(set.types().size()) + " types";
     });
     const std::vector<Record> corpus = sample_records();
+    int64_t all_solved = 0;
     for (size_t t = 0; t < set.types().size(); ++t) {
         const InstructionType& type = set.types()[t];
         if (!type.can_solve) {
@@ -262,11 +266,20 @@ void check_instructions(Checks& checks, const Plugin& plugin, const BoundParams&
                                   : 0;
                 }
             }
-            require(solved > 0, "none of " + std::to_string(asked) + " demands was solved");
+            all_solved += solved;
             return std::to_string(solved) + " of " + std::to_string(asked) +
                    " demands solved and verified";
         });
     }
+    // One type may find nothing in six short records; a library that never solves anything is
+    // broken.
+    checks.run("solutions", [&] {
+        const bool solves = std::any_of(set.types().begin(),
+                                        set.types().end(),
+                                        [](const InstructionType& type) { return type.can_solve; });
+        require(!solves || all_solved > 0, "none of the demands was solved");
+        return std::to_string(all_solved) + " in all";
+    });
 }
 
 /// A tiny model under an optimizer: a matrix, a norm and a bias.
@@ -385,9 +398,11 @@ std::vector<CheckResult> check_plugin(const Plugin& plugin) {
         require(!bind_params(d, given, unused).empty(), "an unknown parameter was accepted");
         return params.canonical();
     });
+    const std::string kind = d.kind;
+    const auto set = kind == "synthesizer/1" ? probe_set() : nullptr;
     checks.run("create and destroy", [&] {
         for (int i = 0; i < 3; ++i) {
-            const Instance instance(plugin, d.kind, params, {}, nullptr);
+            const Instance instance(plugin, d.kind, params, {}, set.get());
         }
         return std::string();
     });
@@ -395,13 +410,13 @@ std::vector<CheckResult> check_plugin(const Plugin& plugin) {
         return checks.results;  // nothing else could run
     }
     checks.run("state", [&] {
-        Instance first(plugin, d.kind, params, {}), second(plugin, d.kind, params, {});
+        Instance first(plugin, d.kind, params, {}, set.get());
+        Instance second(plugin, d.kind, params, {}, set.get());
         const std::string bytes = first.save();
         second.load(bytes);
         require(second.save() == bytes, "load does not restore what save wrote");
         return std::to_string(bytes.size()) + " bytes";
     });
-    const std::string kind = d.kind;
     if (kind == "objective/1") {
         check_objective(checks, plugin, params);
     } else if (kind == "optimizer/1") {

@@ -140,7 +140,8 @@ const void* service_extension(samara_call* call, const char* id) noexcept {
     if (wanted == "tensor/1") {
         return &tensor_api();
     }
-    return wanted == "instructions/1" && call->offers_instructions ? &instruction_api() : nullptr;
+    return wanted == "instructions/1" && call->instructions != nullptr ? &instruction_api()
+                                                                       : nullptr;
 }
 
 /// What of the process a plugin's constructor has no business changing; only read here.
@@ -221,7 +222,6 @@ Instance::Instance(const Plugin& plugin,
     call_->plugin = descriptor_.id;
     call_->hooks = &hooks_;
     call_->instructions = instructions;
-    call_->offers_instructions = std::string_view(kind) == "synthesizer/1";
     std::vector<std::vector<samara_str>> scratch;
     const std::vector<samara_value> values = params.abi(scratch);
     if (static_cast<int64_t>(values.size()) != descriptor_.n_params) {

@@ -12,7 +12,12 @@ struct Evil {
     static constexpr const char* tags[] = {"base"};
     std::string what;
     int64_t calls = 0;
-    explicit Evil(const samara::Params& p) : what(p.string("what")) {}
+    int64_t known = -1;
+    explicit Evil(const samara::Params& p) : what(p.string("what")) {
+        if (what == "reads types early") {
+            known = static_cast<int64_t>(samara::Instructions().types().size());
+        }
+    }
 
     void synthesize(const samara::Dataset& data,
                     int64_t first,
@@ -85,6 +90,8 @@ struct Evil {
             group.notes.emplace_back("first", std::to_string(first));
         } else if (what == "depends on history") {
             group.notes.emplace_back("calls", std::to_string(calls));
+        } else if (what == "reads types early") {
+            group.notes.emplace_back("types", std::to_string(known));
         } else if (what == "seeded") {
             group.notes.emplace_back(
                 "drawn", std::to_string(samara::Random(seed, "t", group.record).below(1000)));
