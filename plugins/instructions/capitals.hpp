@@ -6,10 +6,8 @@
 
 namespace samara::ifeval {
 
-/// The tokens of nltk.word_tokenize: sentences, then Treebank rules with NLTK's additions.
-std::vector<Text> word_tokens(View text);
-
-/// Tokens with a cased character and no lower-case one: "HELLO-WORLD" 1, "I" 1, "IT'S" 2, "3D" 1.
+/// Tokens of nltk.word_tokenize (sentences, then Treebank rules) with a cased character and no
+/// lower-case one: "HELLO-WORLD" 1, "I" 1, "IT'S" 2, "3D" 1.
 int64_t count_capital_words(View text);
 
 }  // namespace samara::ifeval

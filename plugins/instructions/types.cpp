@@ -16,8 +16,7 @@ struct Row {
     Keys keys;
 };
 
-// Conflicts as published, each stated once (they hold in both directions), and every type with
-// itself.  clang-format off: one type is one paragraph.
+// Conflicts as published; they hold in both directions, and every type conflicts with itself.
 constexpr Row kRows[] = {
     // clang-format off
     {{"keywords:existence", "Every keyword occurs, in any case, also inside other words.",
@@ -44,7 +43,8 @@ constexpr Row kRows[] = {
      {.number = "num_words", .relation = "relation"}},
     {{"length_constraints:nth_paragraph_first_word",
       "So many paragraphs between blank lines, one of them with a given first word.",
-      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs", false, false},
+      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs",
+      false, false},
      {.number = "num_paragraphs", .text = "first_word", .index = "nth_paragraph"}},
     {{"detectable_content:number_placeholders", "At least so many [placeholders] in brackets.",
       "detectable_content:number_placeholders"},
@@ -55,7 +55,8 @@ constexpr Row kRows[] = {
     {{"detectable_format:number_bullet_lists", "Exactly so many markdown bullet points.",
       "detectable_format:number_bullet_lists"},
      {.number = "num_bullets"}},
-    {{"detectable_format:constrained_response", "One of three fixed answers occurs.", "*", false, false},
+    {{"detectable_format:constrained_response", "One of three fixed answers occurs.", "*",
+      false, false},
      {}},
     {{"detectable_format:number_highlighted_sections", "At least so many *highlighted* sections.",
       "detectable_format:number_highlighted_sections detectable_format:multiple_sections"},
