@@ -36,8 +36,7 @@ class Resume(Case):
             last = line.strip()
         time.sleep(delay)
         process.send_signal(number)
-        process.stderr.read()
-        process.wait()
+        process.communicate()
         return last
 
     def finish_and_compare(self, output, label):
@@ -62,7 +61,7 @@ class Resume(Case):
         for trial in range(8):
             output = self.folder / f"stopped-{trial}"
             process = self.start(output)
-            last = self.stop_after(process, draw.randrange(1, 20), draw.uniform(0, 0.05), signal.SIGTERM)
+            last = self.stop_after(process, trial + 1, draw.uniform(0, 0.02), signal.SIGTERM)
             self.assertIn(process.returncode, (75, 0), last)
             stopped += process.returncode == 75
             self.finish_and_compare(output, f"SIGTERM at '{last}'")
@@ -74,8 +73,7 @@ class Resume(Case):
         while process.stderr.readline() and not (output / "checkpoints/step-00000004").exists():
             pass
         process.kill()
-        process.stderr.read()
-        process.wait()
+        process.communicate()
         newest = sorted((output / "checkpoints").glob("step-????????"))[-1] / "tensors.safetensors"
         data = bytearray(newest.read_bytes())
         data[len(data) // 2] ^= 1
