@@ -46,6 +46,11 @@ TEST_CASE("sound plugins of every kind conform", "[runtime][conformance]") {
     for (const auto& [file, id] : std::vector<std::pair<std::string, std::string>>{
              {own("samara_preference"), "samara.bradley_terry"},
              {own("samara_optimizers"), "samara.adamw"},
+             {own("samara_pairs"), "samara.pairs"},
+             {own("samara_mapl"), "samara.mapl"},
+             {own("samara_mapl"), "samara.mapl_intra"},
+             {own("samara_mapl"), "samara.mapl_inter"},
+             {own("samara_instructions"), "samara.ifeval"},
              {library("hello"), "example.hello_objective"},
              {library("hello_optimizer"), "example.hello_optimizer"},
              {library("evil_synthesizer"), "test.evil_synthesizer"},

@@ -4,16 +4,14 @@
 // plugin of that kind; samara.hpp includes all of them.
 //
 // Errors   With exceptions (the default) whatever a plugin throws is caught at the boundary and
-// becomes a status
-//          and a text: the host then names the plugin and the function.  With -fno-exceptions the
-//          first failure is remembered, later SDK calls do nothing, and the function returns the
-//          first failure.  Nothing ever leaves the plugin, so a plugin may carry a C++ runtime of
-//          its own.
+//          becomes a status and a text: the host then names the plugin and the function.  With
+//          -fno-exceptions the first failure is remembered, later SDK calls do nothing, and the
+//          function returns the first failure.  Nothing ever leaves the plugin, so a plugin may
+//          carry a C++ runtime of its own.
 // Threads  The functions below speak for the call that this thread is in.  Other threads have no
-// call: inside a
-//          parallel_for body use plain memory only.
+//          call: inside a parallel_for body use plain memory only.
 // Lifetime A text or span that the host hands over dies with the call unless its comment says
-// otherwise.
+//          otherwise.
 #pragma once
 #include "samara.h"
 
@@ -37,9 +35,7 @@ namespace samara {
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A C++ text as the ABI's {pointer, length}.  Borrows: the text must outlive the use.
-inline samara_str text(std::string_view s) {
-    return {s.data(), static_cast<int64_t>(s.size())};
-}
+inline samara_str text(std::string_view s) { return {s.data(), static_cast<int64_t>(s.size())}; }
 
 /// The other way round.  An absent text (pointer NULL) becomes an empty view.
 inline std::string_view view(samara_str s) {
@@ -47,10 +43,11 @@ inline std::string_view view(samara_str s) {
                             : std::string_view(s.ptr, static_cast<size_t>(s.len));
 }
 
-// ---- the current call
-// ---------------------------------------------------------------------------------------
+// ---- the current call ---------------------------------------------------------------------------
 
-/// The call that this thread is in.  Set by boundary(); plugins rarely look at it.
+/// The call that this thread is in.  Set by boundary() and reset when the call returns; plugins
+/// rarely look at it.  Calls can nest (a synthesizer asks an instruction library): each has its
+/// own.
 struct Context {
     const samara_host* host = nullptr;           ///< services; nullptr outside a call
     const samara_tensor_api* tensors = nullptr;  ///< operators; nullptr where the host offers none
@@ -69,12 +66,8 @@ struct Failure : std::exception {
 /// Checks a status that a host function returned: does nothing for >= 0, else throws Failure (with
 /// exceptions off: remembers it as the result of this call).
 inline void check(int64_t status) {
-    if (status >= 0) {
-        return;
-    }
-    if (context.status == SAMARA_OK) {
-        context.status = status;
-    }
+    if (status >= 0) { return; }
+    if (context.status == SAMARA_OK) { context.status = status; }
 #if defined(__cpp_exceptions)
     throw Failure(status);
 #endif
@@ -87,9 +80,7 @@ inline void check(int64_t status) {
 ///   SAMARA_NUMERIC      a value that is not finite arose (the run stops with the exit code for
 ///   that)
 inline void fail(std::string_view message, int64_t status = SAMARA_INVALID) {
-    if (context.status == SAMARA_OK) {
-        context.host->set_error(context.call, text(message));
-    }
+    if (context.status == SAMARA_OK) { context.host->set_error(context.call, text(message)); }
     check(status);
 }
 
@@ -119,9 +110,9 @@ int64_t boundary(const samara_host* host, samara_call* call, Body&& body) noexce
     return std::exchange(context, outer).status;
 }
 
-// ---- services of the host
-// -----------------------------------------------------------------------------------
+// ---- services of the host -----------------------------------------------------------------------
 
+/// How important a line of the log is.  `error` ends nothing by itself: fail() does.
 enum class Level : int64_t { debug = 0, info = 1, warning = 2, error = 3 };
 
 /// One line into the run's log, with the plugin's id in front.  UTF-8, no newline at the end.
@@ -129,6 +120,7 @@ inline void log(Level level, std::string_view message) {
     context.host->log(context.call, static_cast<int64_t>(level), text(message));
 }
 
+/// Numbers for people, beside the loss: accuracies, margins, clip fractions.  They change nothing.
 /// Reports one number for this call: metrics.jsonl shows the mean over the step under
 /// "<plugin>/<name>".
 inline void metric(const char* name, double value) {
@@ -149,23 +141,17 @@ inline void metric(const char* name, int64_t level, std::span<const double> valu
 }
 
 /// True when the run is to stop.  Ask at least once a second in long calls.
-inline bool cancelled() {
-    return context.host->cancelled(context.call) != 0;
-}
+inline bool cancelled() { return context.host->cancelled(context.call) != 0; }
 
 /// Leaves the call with SAMARA_CANCELLED when the run is to stop; the host does not call that a
 /// fault.
 inline void stop_if_cancelled() {
-    if (cancelled()) {
-        fail("cancelled", SAMARA_CANCELLED);
-    }
+    if (cancelled()) { fail("cancelled", SAMARA_CANCELLED); }
 }
 
 /// Where the run stands: seed, step of total_steps, epoch, evaluating, pipeline, device, names
 /// behind rel.tag. Valid during the call.
-inline const samara_info& info() {
-    return *context.host->info(context.call);
-}
+inline const samara_info& info() { return *context.host->info(context.call); }
 
 /// Runs body(first, last) over slices of [begin, end) on the host's threads and returns when all
 /// have ended. `grain` is the smallest slice worth a thread.  Bodies see plain memory only: no
@@ -188,9 +174,7 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, Body&& body) {
             (*s.body)(first, last);
         } catch (...) {
             const std::scoped_lock hold(s.lock);
-            if (!s.thrown) {
-                s.thrown = std::current_exception();
-            }
+            if (!s.thrown) { s.thrown = std::current_exception(); }
         }
 #else
         (*s.body)(first, last);
@@ -198,15 +182,12 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, Body&& body) {
     };
     const int64_t status = context.host->parallel_for(context.call, begin, end, grain, run, &state);
 #if defined(__cpp_exceptions)
-    if (state.thrown) {
-        std::rethrow_exception(state.thrown);
-    }
+    if (state.thrown) { std::rethrow_exception(state.thrown); }
 #endif
     check(status);
 }
 
-// ---- parameters
-// ---------------------------------------------------------------------------------------------
+// ---- parameters ---------------------------------------------------------------------------------
 
 /// Declarations of parameters.  `fallback` is the default as TOML text, or nullptr: the user must
 /// give it.  A bound belongs to the range unless `flags` says SAMARA_P_OPEN_MIN or
@@ -215,76 +196,55 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, Body&& body) {
 /// released key is never renamed and keeps its meaning.
 namespace param {
 /// A float; an integer in the file is accepted.
-constexpr samara_param number(const char* key,
-                              const char* fallback,
-                              double min,
-                              double max,
-                              const char* doc,
-                              int64_t flags = 0) {
+constexpr samara_param number(const char* key, const char* fallback, double min, double max,
+                              const char* doc, int64_t flags = 0) {
     return {key, SAMARA_P_FLOAT, fallback, min, max, flags, nullptr, doc};
 }
 /// A 64-bit integer; bounds up to 2^53 are exact.
-constexpr samara_param integer(const char* key,
-                               const char* fallback,
-                               double min,
-                               double max,
-                               const char* doc,
-                               int64_t flags = 0) {
+constexpr samara_param integer(const char* key, const char* fallback, double min, double max,
+                               const char* doc, int64_t flags = 0) {
     return {key, SAMARA_P_INT, fallback, min, max, flags, nullptr, doc};
 }
 constexpr samara_param flag(const char* key, const char* fallback, const char* doc) {
     return {key, SAMARA_P_BOOL, fallback, 0, 0, 0, nullptr, doc};
 }
 /// One of `choices`, written "a|b|c".  The fallback is TOML text: "\"a\"".
-constexpr samara_param choice(const char* key,
-                              const char* fallback,
-                              const char* choices,
-                              const char* doc,
-                              int64_t flags = 0) {
+constexpr samara_param choice(const char* key, const char* fallback, const char* choices,
+                              const char* doc, int64_t flags = 0) {
     return {key, SAMARA_P_STRING, fallback, 0, 0, flags, choices, doc};
 }
-constexpr samara_param string(const char* key,
-                              const char* fallback,
-                              const char* doc,
+constexpr samara_param string(const char* key, const char* fallback, const char* doc,
                               int64_t flags = 0) {
     return {key, SAMARA_P_STRING, fallback, 0, 0, flags, nullptr, doc};
 }
 /// A file or folder; arrives absolute (the file says it relative to itself).
-constexpr samara_param path(const char* key,
-                            const char* fallback,
-                            const char* doc,
+constexpr samara_param path(const char* key, const char* fallback, const char* doc,
                             int64_t flags = 0) {
     return {key, SAMARA_P_PATH, fallback, 0, 0, flags, nullptr, doc};
 }
 /// Lists; bounds and choices hold for every element.
-constexpr samara_param integers(const char* key,
-                                const char* fallback,
-                                double min,
-                                double max,
-                                const char* doc,
-                                int64_t flags = 0) {
+constexpr samara_param integers(const char* key, const char* fallback, double min, double max,
+                                const char* doc, int64_t flags = 0) {
     return {key, SAMARA_P_INTS, fallback, min, max, flags, nullptr, doc};
 }
-constexpr samara_param numbers(const char* key,
-                               const char* fallback,
-                               double min,
-                               double max,
-                               const char* doc,
-                               int64_t flags = 0) {
+constexpr samara_param numbers(const char* key, const char* fallback, double min, double max,
+                               const char* doc, int64_t flags = 0) {
     return {key, SAMARA_P_FLOATS, fallback, min, max, flags, nullptr, doc};
 }
-constexpr samara_param strings(const char* key,
-                               const char* fallback,
-                               const char* doc,
-                               int64_t flags = 0,
-                               const char* choices = nullptr) {
+constexpr samara_param strings(const char* key, const char* fallback, const char* doc,
+                               int64_t flags = 0, const char* choices = nullptr) {
     return {key, SAMARA_P_STRINGS, fallback, 0, 0, flags, choices, doc};
 }
 }  // namespace param
 
-/// The bound parameters of an instance, by the key under which the class declared them.  Lives
-/// during the constructor only: copy what you keep.  A key or type that was never declared fails
-/// the call (a plugin bug).
+/// The bound parameters of an instance.
+///
+///     explicit Hinge(const Params& p) : margin_(p.number("margin")), names_(p.strings("names")) {}
+///
+/// The getter is that of the declared type: number() for param::number, string() for choices and
+/// paths.  A number declared as a float arrives as one even if the file says 1.  Found by the key
+/// under which the class declared them.  Lives during the constructor only: copy what you keep.  A
+/// key or type that was never declared fails the call (a plugin bug).
 class Params {
 public:
     Params(std::span<const samara_value> values, std::span<const samara_param> declared)
@@ -310,18 +270,14 @@ public:
     std::vector<std::string> strings(std::string_view key) const {
         const samara_value v = get(key, SAMARA_STRINGS);
         std::vector<std::string> out;
-        for (int64_t i = 0; i < v.len; ++i) {
-            out.emplace_back(view(v.u.strings[i]));
-        }
+        for (int64_t i = 0; i < v.len; ++i) { out.emplace_back(view(v.u.strings[i])); }
         return out;
     }
 
 private:
     samara_value find(std::string_view key) const {
         for (size_t i = 0; i < declared_.size() && i < values_.size(); ++i) {
-            if (key == declared_[i].key) {
-                return values_[i];
-            }
+            if (key == declared_[i].key) { return values_[i]; }
         }
         fail("the plugin reads a parameter '" + std::string(key) + "' that it does not declare",
              SAMARA_INTERNAL);
@@ -329,9 +285,7 @@ private:
     }
     samara_value get(std::string_view key, int64_t tag) const {
         const samara_value v = find(key);
-        if (v.tag == tag) {
-            return v;
-        }
+        if (v.tag == tag) { return v; }
         fail("the plugin reads parameter '" + std::string(key) + "' as another type than declared",
              SAMARA_INTERNAL);
         return {};
@@ -340,12 +294,11 @@ private:
     std::span<const samara_param> declared_;
 };
 
-// ---- from a class to a plugin
-// -------------------------------------------------------------------------------
+// ---- from a class to a plugin -------------------------------------------------------------------
 
-/// What a plugin says about itself.  `id` is "vendor.name" and never changes; `version` is
-/// semantic.  A cache built by a synthesizer is reused only while id, version, parameters and file
-/// are the same.
+/// What a plugin says about itself; `samara plugins describe ID` prints it with the parameters.
+/// `id` is "vendor.name" and never changes; `version` is semantic.  A cache built by a synthesizer
+/// is reused only while id, version, parameters and file are the same.
 struct About {
     const char* id;
     const char* doc;           ///< one sentence: what it does
@@ -386,6 +339,7 @@ constexpr samara_plugin describe_plugin(const About& about, const char* kind, co
             table};
 }
 
+/// From here to the macro: machinery of the kinds' headers, which a plugin does not call.
 /// What `self` points at: the host's services and the plugin's own object.
 template <class T>
 struct Instance {
@@ -397,10 +351,7 @@ struct Instance {
 /// parameters. It may fail(); the host then names the plugin and refuses the run before any work.
 /// `Declared` is the class with the params, when T only wraps it.
 template <class T, class Declared = T>
-int64_t create(const samara_host* host,
-               samara_call* call,
-               const samara_value* values,
-               int64_t n,
+int64_t create(const samara_host* host, samara_call* call, const samara_value* values, int64_t n,
                void** self) {
     *self = nullptr;
     return boundary(host, call, [&] {
@@ -432,9 +383,11 @@ int64_t enter(void* self, samara_call* call, Body&& body) noexcept {
     return boundary(instance->host, call, [&] { body(instance->object); });
 }
 
-/// A class with state that a checkpoint must hold has `std::string save() const` and
-/// `void load(std::string_view)`.  The bytes must not depend on addresses, threads or time, and
-/// what `load` makes must go on exactly as the saved object would have.
+/// State is what a restart would lose and what changes later results: a running mean, a KL
+/// controller, a cursor.  Optimizer slots are the host's; what can be computed again is no state.
+/// A class with state that a checkpoint must hold has `std::string save() const` and `void
+/// load(std::string_view)`.  The bytes must not depend on addresses, threads or time, and what
+/// `load` makes must go on exactly as the saved object would have.
 template <class T>
 concept Stateful = requires(T object, const T constant, std::string_view bytes) {
     { constant.save() } -> std::convertible_to<std::string>;
@@ -474,13 +427,10 @@ constexpr LoadFunction load_function() {
 
 /// One line in one source file of the library: the addresses of its descriptors.  A descriptor of
 /// another file is declared there as `extern const samara_plugin name;`.
-#define SAMARA_PLUGINS(...)                                               \
-    namespace {                                                           \
-    constexpr const samara_plugin* samara_list[] = {__VA_ARGS__};         \
-    }                                                                     \
-    extern "C" SAMARA_EXPORT const samara_entry samara_plugin_entry = {   \
-        sizeof(samara_entry),                                             \
-        SAMARA_MAGIC,                                                     \
-        SAMARA_ABI,                                                       \
-        static_cast<int64_t>(sizeof(samara_list) / sizeof(*samara_list)), \
-        samara_list};
+#define SAMARA_PLUGINS(...)                                             \
+    namespace {                                                         \
+    constexpr const samara_plugin* samara_list[] = {__VA_ARGS__};       \
+    }                                                                   \
+    extern "C" SAMARA_EXPORT const samara_entry samara_plugin_entry = { \
+        sizeof(samara_entry), SAMARA_MAGIC, SAMARA_ABI,                 \
+        static_cast<int64_t>(sizeof(samara_list) / sizeof(*samara_list)), samara_list};

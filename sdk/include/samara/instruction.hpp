@@ -4,12 +4,46 @@
 //   * class Instructions: how a synthesizer reaches the types of every instruction library of the
 //   run.
 // kwargs travel as the text of a JSON object everywhere; json.hpp reads and writes it.
+//
+//   struct Shouting {
+//       static constexpr samara::InstructionType types[] = {
+//           {"vendor:exclamation_marks", "The response has exactly n exclamation marks."}};
+//       static int64_t count(std::string_view s) { return std::count(s.begin(), s.end(), '!'); }
+//       samara::Verdict check(std::string_view, std::string_view kwargs, bool negated,
+//                             std::span<const samara_message>, std::string_view response) {
+//           const int64_t n = samara::Json::parse(kwargs).get_integer("n");
+//           const int64_t followed = (count(response) == n) != negated;
+//           return {followed, followed};
+//       }
+//       std::optional<samara::Solution> solve(const samara::Dataset&, std::string_view,
+//                                             std::span<const samara_message>,
+//                                             std::span<const samara::Demand> demands, uint64_t
+//                                             seed) {
+//           const int64_t n = samara::Random(seed).between(0, 3);
+//           for (const samara::Demand& d : demands) {
+//               if ((count(d.response) == n) != d.truth) { return std::nullopt; }
+//           }
+//           return samara::Solution{"{\"n\": " + std::to_string(n) + "}", false};
+//       }
+//       std::string phrase(std::string_view, std::string_view kwargs, bool negated,
+//       samara::Wordings, uint64_t) {
+//           const int64_t n = samara::Json::parse(kwargs).get_integer("n");
+//           return std::string(negated ? "Do not use" : "Use") + " exactly " + std::to_string(n) +
+//           " exclamation marks.";
+//       }
+//   };
+//   const samara_plugin shouting = samara::instructions<Shouting>({.id = "vendor.shouting", .doc =
+//   "Loudness."}); SAMARA_PLUGINS(&shouting)
+//
+// With it listed under [[instructions]], every synthesizer of the run draws from its types, `samara
+// verify` judges them, and nothing of Samara is built again.
 #pragma once
 #include "records.hpp"
 
 namespace samara {
 
-/// A type of instruction.  The texts live as long as the plugin (literals).
+/// A type of instruction: a demand on a response that a program can check, up to its arguments. The
+/// texts live as long as the plugin (literals).
 struct InstructionType {
     const char* id;   ///< "length_constraints:number_words": "family:name", never renamed
     const char* doc;  ///< one sentence
@@ -33,28 +67,32 @@ struct Solution {
     bool negated = false;
 };
 
-/// What a solution must achieve: the strict verdict on `response` is `truth`.
+/// What a solution must achieve, for one response of the data.  A synthesizer demands the truth
+/// that it needs, and several demands at once tell responses apart ({chosen, true}, {rejected,
+/// false}).
+///
+/// It holds when the strict verdict on `response` is `truth`.
 struct Demand {
     std::string_view response;
     bool truth;
 };
 
-/// Which wordings may be used: disjoint training and held-out sets control for leaks.
+/// Which wordings may be used.  A type has several; held-out evaluation uses ones that training
+/// never showed.  The two sets are disjoint: a control for leaks.
 enum class Wordings : int64_t { all = 0, training = 1, held_out = 2 };
 
 /// What class T has.  Every function is pure: equal arguments give equal results.
 ///
 /// Types   `static constexpr InstructionType types[]`, or `types()` that returns a span.
 /// Check   `Verdict check(std::string_view id, std::string_view kwargs, bool negated,
-///          std::span<const samara_message> prompt, std::string_view response)`.
-///          Unknown ids and bad kwargs: fail(), never a verdict.
+///         std::span<const samara_message> prompt, std::string_view response)`.  Unknown ids and
+///         bad kwargs: fail(), never a verdict.
 /// Solve   `std::optional<Solution> solve(const Dataset& corpus, std::string_view id,
-///          std::span<const samara_message> prompt, std::span<const Demand> demands, uint64_t
-///          seed)`: optional; nothing when no arguments give every demanded truth.  The caller
-///          checks again.
+///         std::span<const samara_message> prompt, std::span<const Demand> demands, uint64_t
+///         seed)`: optional; nothing when no arguments give every demanded truth.  The caller
+///         checks again.
 /// Phrase  `std::string phrase(std::string_view id, std::string_view kwargs, bool negated, Wordings
-/// set,
-///          uint64_t seed)`: one natural sentence, chosen by seed.
+///         set, uint64_t seed)`: one natural sentence, chosen by seed.
 /// Threads one call at a time on one object.
 template <class T>
 struct InstructionAdapter {
@@ -68,16 +106,10 @@ struct InstructionAdapter {
                 list = {std::data(T::types), std::size(T::types)};
             }
             for (const InstructionType& type : list) {
-                rows.push_back({sizeof(samara_instruction_type),
-                                type.id,
-                                type.doc,
-                                type.conflicts,
-                                type.can_solve ? 1 : 0,
-                                type.can_negate ? 1 : 0});
+                rows.push_back({sizeof(samara_instruction_type), type.id, type.doc, type.conflicts,
+                                type.can_solve ? 1 : 0, type.can_negate ? 1 : 0});
             }
-            for (const samara_instruction_type& row : rows) {
-                pointers.push_back(&row);
-            }
+            for (const samara_instruction_type& row : rows) { pointers.push_back(&row); }
         }
         Holder(Holder&&) =
             default;  // the rows stay where they are: a moved vector keeps its memory
@@ -92,37 +124,27 @@ struct InstructionAdapter {
         std::vector<samara_instruction_type> rows;
         std::vector<const samara_instruction_type*> pointers;
     };
-    static constexpr bool kHasSolve = requires(T o,
-                                               const Dataset& d,
-                                               std::string_view s,
-                                               std::span<const samara_message> p,
-                                               std::span<const Demand> w) {
+    static constexpr bool kHasSolve =
+        requires(T o, const Dataset& d, std::string_view s, std::span<const samara_message> p,
+                 std::span<const Demand> w) {
         { o.solve(d, s, p, w, uint64_t{}) } -> std::convertible_to<std::optional<Solution>>;
     };
 
-    static int64_t types(void* self,
-                         samara_call* call,
-                         const samara_instruction_type* const** out,
+    static int64_t types(void* self, samara_call* call, const samara_instruction_type* const** out,
                          int64_t* n) {
         return enter<Holder>(self, call, [&](const Holder& holder) {
             *out = holder.pointers.data();
             *n = static_cast<int64_t>(holder.pointers.size());
         });
     }
-    static int64_t check(void* self,
-                         samara_call* call,
-                         const samara_message* prompt,
-                         int64_t n_prompt,
-                         samara_str response,
-                         samara_check* checks,
+    static int64_t check(void* self, samara_call* call, const samara_message* prompt,
+                         int64_t n_prompt, samara_str response, samara_check* checks,
                          int64_t n_checks) {
         return enter<Holder>(self, call, [&](Holder& holder) {
             for (int64_t i = 0; i < n_checks; ++i) {
                 samara_check& c = checks[i];
                 const Verdict verdict = holder.object.check(
-                    view(c.id),
-                    view(c.kwargs),
-                    c.negated != 0,
+                    view(c.id), view(c.kwargs), c.negated != 0,
                     std::span<const samara_message>(prompt, static_cast<size_t>(n_prompt)),
                     view(response));
                 c.strict = verdict.strict;
@@ -130,17 +152,10 @@ struct InstructionAdapter {
             }
         });
     }
-    static int64_t solve(void* self,
-                         samara_call* call,
-                         const samara_dataset* corpus,
-                         int64_t type,
-                         const samara_message* prompt,
-                         int64_t n_prompt,
-                         const samara_demand* demands,
-                         int64_t n_demands,
-                         uint64_t seed,
-                         samara_put_solution* put,
-                         void* ctx) {
+    static int64_t solve(void* self, samara_call* call, const samara_dataset* corpus, int64_t type,
+                         const samara_message* prompt, int64_t n_prompt,
+                         const samara_demand* demands, int64_t n_demands, uint64_t seed,
+                         samara_put_solution* put, void* ctx) {
         return enter<Holder>(self, call, [&](Holder& holder) {
             if (type < 0 || static_cast<size_t>(type) >= holder.rows.size()) {
                 fail("there is no instruction type " + std::to_string(type));
@@ -152,31 +167,20 @@ struct InstructionAdapter {
             }
             if constexpr (kHasSolve) {
                 const std::optional<Solution> found = holder.object.solve(
-                    Dataset(*corpus),
-                    holder.rows[static_cast<size_t>(type)].id,
+                    Dataset(*corpus), holder.rows[static_cast<size_t>(type)].id,
                     std::span<const samara_message>(prompt, static_cast<size_t>(n_prompt)),
-                    std::span<const Demand>(wanted),
-                    seed);
-                if (found) {
-                    put(ctx, text(found->kwargs), found->negated ? 1 : 0);
-                }
+                    std::span<const Demand>(wanted), seed);
+                if (found) { put(ctx, text(found->kwargs), found->negated ? 1 : 0); }
             } else {
                 fail("this library solves nothing", SAMARA_UNSUPPORTED);
             }
         });
     }
-    static int64_t phrase(void* self,
-                          samara_call* call,
-                          samara_str id,
-                          samara_str kwargs,
-                          int64_t negated,
-                          int64_t set,
-                          uint64_t seed,
-                          samara_put* put,
-                          void* ctx) {
+    static int64_t phrase(void* self, samara_call* call, samara_str id, samara_str kwargs,
+                          int64_t negated, int64_t set, uint64_t seed, samara_put* put, void* ctx) {
         return enter<Holder>(self, call, [&](Holder& holder) {
-            const std::string wording = holder.object.phrase(
-                view(id), view(kwargs), negated != 0, static_cast<Wordings>(set), seed);
+            const std::string wording = holder.object.phrase(view(id), view(kwargs), negated != 0,
+                                                             static_cast<Wordings>(set), seed);
             put(ctx, text(wording));
         });
     }
@@ -219,72 +223,52 @@ public:
     /// Index of a type by id, or -1.
     int64_t find(std::string_view id) const {
         for (size_t i = 0; i < types_.size(); ++i) {
-            if (id == types_[i]->id) {
-                return static_cast<int64_t>(i);
-            }
+            if (id == types_[i]->id) { return static_cast<int64_t>(i); }
         }
         return -1;
     }
 
-    /// Judges one response to one instruction.
-    Verdict check(std::string_view id,
-                  const Solution& arguments,
-                  std::span<const Message> prompt,
+    /// Judges one response to one instruction.  Cost: about the length of the response.
+    /// Errors: an unknown id, or kwargs that the type does not take, fail the call (never a
+    /// verdict).
+    Verdict check(std::string_view id, const Solution& arguments, std::span<const Message> prompt,
                   std::string_view response) const {
         const auto messages = borrow(prompt);
         samara_check c{text(id), text(arguments.kwargs), arguments.negated ? 1 : 0, -1, -1};
-        samara::check(api_->check(context.call,
-                                  messages.data(),
-                                  static_cast<int64_t>(messages.size()),
-                                  text(response),
-                                  &c,
-                                  1));
+        samara::check(api_->check(context.call, messages.data(),
+                                  static_cast<int64_t>(messages.size()), text(response), &c, 1));
         return {c.strict, c.loose};
     }
 
-    /// g: arguments of type number `type` under which every demand holds strictly, or nothing.
-    std::optional<Solution> solve(const Dataset& corpus,
-                                  int64_t type,
-                                  std::span<const Message> prompt,
-                                  std::span<const Demand> demands,
+    /// MAPL's g (arXiv 2505.12845): solve, then check again what was solved; the library checks
+    /// nothing by itself. Equal arguments give equal results; another seed may give another
+    /// solution. Gives: arguments of type number `type` under which every demand holds strictly, or
+    /// nothing.
+    std::optional<Solution> solve(const Dataset& corpus, int64_t type,
+                                  std::span<const Message> prompt, std::span<const Demand> demands,
                                   uint64_t seed) const {
         const auto messages = borrow(prompt);
         std::vector<samara_demand> wanted;
-        for (const Demand& d : demands) {
-            wanted.push_back({text(d.response), d.truth ? 1 : 0});
-        }
+        for (const Demand& d : demands) { wanted.push_back({text(d.response), d.truth ? 1 : 0}); }
         std::optional<Solution> out;
         const auto put = [](void* ctx, samara_str kwargs, int64_t negated) {
             *static_cast<std::optional<Solution>*>(ctx) =
                 Solution{std::string(view(kwargs)), negated != 0};
         };
-        samara::check(api_->solve(context.call,
-                                  &corpus.raw(),
-                                  type,
-                                  messages.data(),
-                                  static_cast<int64_t>(messages.size()),
-                                  wanted.data(),
-                                  static_cast<int64_t>(wanted.size()),
-                                  seed,
-                                  put,
-                                  &out));
+        samara::check(api_->solve(context.call, &corpus.raw(), type, messages.data(),
+                                  static_cast<int64_t>(messages.size()), wanted.data(),
+                                  static_cast<int64_t>(wanted.size()), seed, put, &out));
         return out;
     }
 
-    /// One wording of an instruction.
-    std::string phrase(std::string_view id,
-                       const Solution& arguments,
-                       Wordings set,
+    /// One wording of an instruction: a sentence that can stand at the end of a prompt, never
+    /// empty.  Chosen by seed, so that records differ and runs repeat.
+    std::string phrase(std::string_view id, const Solution& arguments, Wordings set,
                        uint64_t seed) const {
         std::string out;
         const auto put = [](void* ctx, samara_str s) { *static_cast<std::string*>(ctx) = view(s); };
-        samara::check(api_->phrase(context.call,
-                                   text(id),
-                                   text(arguments.kwargs),
-                                   arguments.negated ? 1 : 0,
-                                   static_cast<int64_t>(set),
-                                   seed,
-                                   put,
+        samara::check(api_->phrase(context.call, text(id), text(arguments.kwargs),
+                                   arguments.negated ? 1 : 0, static_cast<int64_t>(set), seed, put,
                                    &out));
         return out;
     }

@@ -1,6 +1,16 @@
 // json.hpp - a small reader and writer for the JSON that instruction arguments travel in.  Not a
 // general library: numbers are int64 or double, objects keep their order, and nesting ends at 32.
-// Parsing is strict (RFC 8259).
+// Parsing is strict (RFC 8259), and stricter where the RFC leaves a choice: a repeated key and a
+// lone surrogate are refused.
+//
+//   const samara::Json kwargs = samara::Json::parse(text);    // fails the call when it is no JSON
+//   const int64_t n = kwargs.get_integer("num_words");        // fails the call when absent
+//   out = samara::Json::object().set("num_words", n + 1).set("relation", "at least").dump();
+//
+// Equal values give equal texts on every machine: dump() is part of what caches are keyed by.
+//
+// Errors  parse() and get_*() fail the current call (core.hpp); everything else is total.
+// Threads plain values; try_parse() and dump() need no call and run anywhere.
 #pragma once
 #include "core.hpp"
 
@@ -20,6 +30,7 @@ public:
     using Members = std::vector<std::pair<std::string, Json>>;
     using Data = std::variant<std::nullptr_t, bool, int64_t, double, std::string, List, Members>;
 
+    // Made implicitly from what it can hold; a default one is null.
     Json() : data_(nullptr) {}
     Json(std::nullptr_t) : data_(nullptr) {}
     Json(bool b) : data_(b) {}
@@ -30,6 +41,7 @@ public:
     Json(std::string_view s) : data_(std::string(s)) {}
     Json(std::string s) : data_(std::move(s)) {}
     Json(List list) : data_(std::move(list)) {}
+    /// An empty object.
     static Json object() {
         Json out;
         out.data_ = Members{};
@@ -49,13 +61,12 @@ public:
     static std::optional<Json> try_parse(std::string_view source) {
         Reader reader{source};
         Json value;
-        if (!reader.value(value, 0)) {
-            return std::nullopt;
-        }
+        if (!reader.value(value, 0)) { return std::nullopt; }
         reader.space();
         return reader.at == source.size() ? std::optional(std::move(value)) : std::nullopt;
     }
 
+    /// What it holds.  A key whose value is null is there: find() gives it.
     bool is_null() const { return std::holds_alternative<std::nullptr_t>(data_); }
     bool is_object() const { return std::holds_alternative<Members>(data_); }
     const Data& data() const { return data_; }
@@ -66,11 +77,9 @@ public:
     const std::string* string() const { return std::get_if<std::string>(&data_); }
     const List* list() const { return std::get_if<List>(&data_); }
     const Members* members() const { return std::get_if<Members>(&data_); }
-    /// Integers count as numbers.
+    /// The value as a double; integers count as numbers, texts do not ("3" is no number).
     std::optional<double> number() const {
-        if (const int64_t* i = integer()) {
-            return static_cast<double>(*i);
-        }
+        if (const int64_t* i = integer()) { return static_cast<double>(*i); }
         const double* d = std::get_if<double>(&data_);
         return d == nullptr ? std::nullopt : std::optional(*d);
     }
@@ -79,14 +88,13 @@ public:
     const Json* find(std::string_view key) const {
         if (const Members* all = members()) {
             for (const auto& [name, value] : *all) {
-                if (name == key) {
-                    return &value;
-                }
+                if (name == key) { return &value; }
             }
         }
         return nullptr;
     }
-    /// Required members of kwargs: fail the call when absent or of another type.
+    /// Required members of kwargs: fail the call when absent or of another type, naming the key,
+    /// so that a person reads "argument 'n' must be an integer".  3.0 is no integer.
     int64_t get_integer(std::string_view key) const {
         const Json* value = find(key);
         if (value == nullptr || value->integer() == nullptr) {
@@ -95,6 +103,7 @@ public:
         }
         return *value->integer();
     }
+    /// Alike; an empty text is a text.
     std::string get_string(std::string_view key) const {
         const Json* value = find(key);
         if (value == nullptr || value->string() == nullptr) {
@@ -103,14 +112,13 @@ public:
         }
         return *value->string();
     }
+    /// Alike; an empty list is a list, one that holds anything but texts is refused.
     std::vector<std::string> get_strings(std::string_view key) const {
         const Json* value = find(key);
         std::vector<std::string> out;
         if (value != nullptr && value->list() != nullptr) {
             for (const Json& item : *value->list()) {
-                if (item.string() != nullptr) {
-                    out.push_back(*item.string());
-                }
+                if (item.string() != nullptr) { out.push_back(*item.string()); }
             }
         }
         if (value == nullptr || value->list() == nullptr || out.size() != value->list()->size()) {
@@ -121,9 +129,7 @@ public:
 
     /// Adds or replaces a member; makes an object of anything else.
     Json& set(std::string key, Json value) {
-        if (!is_object()) {
-            data_ = Members{};
-        }
+        if (!is_object()) { data_ = Members{}; }
         for (auto& [name, old] : std::get<Members>(data_)) {
             if (name == key) {
                 old = std::move(value);
@@ -135,9 +141,7 @@ public:
     }
     /// Appends to a list; makes a list of anything else.
     Json& push(Json value) {
-        if (list() == nullptr) {
-            data_ = List{};
-        }
+        if (list() == nullptr) { data_ = List{}; }
         std::get<List>(data_).push_back(std::move(value));
         return *this;
     }
@@ -149,6 +153,7 @@ public:
         return out;
     }
     /// A JSON string literal.
+    /// Control characters become escapes; bytes above 0x7f stay, so UTF-8 passes unchanged.
     static std::string quote(std::string_view s) {
         std::string out = "\"";
         for (const char c : s) {
@@ -226,28 +231,15 @@ private:
         }
         bool value(Json& out, int depth) {
             space();
-            if (at >= s.size() || depth > 32) {
-                return false;
-            }
+            if (at >= s.size() || depth > 32) { return false; }
             switch (s[at]) {
-                case '{':
-                    return object(out, depth);
-                case '[':
-                    return array(out, depth);
-                case '"':
-                    out.data_ = std::string();
-                    return text(std::get<std::string>(out.data_));
-                case 't':
-                    out.data_ = true;
-                    return word("true");
-                case 'f':
-                    out.data_ = false;
-                    return word("false");
-                case 'n':
-                    out.data_ = nullptr;
-                    return word("null");
-                default:
-                    return number(out);
+                case '{': return object(out, depth);
+                case '[': return array(out, depth);
+                case '"': out.data_ = std::string(); return text(std::get<std::string>(out.data_));
+                case 't': out.data_ = true; return word("true");
+                case 'f': out.data_ = false; return word("false");
+                case 'n': out.data_ = nullptr; return word("null");
+                default: return number(out);
             }
         }
         bool object(Json& out, int depth) {
@@ -275,44 +267,36 @@ private:
             take('[');
             for (bool first = true; !take(']'); first = false) {
                 Json item;
-                if ((!first && !take(',')) || !value(item, depth + 1)) {
-                    return false;
-                }
+                if ((!first && !take(',')) || !value(item, depth + 1)) { return false; }
                 items.push_back(std::move(item));
             }
             out.data_ = std::move(items);
             return true;
         }
+        // The grammar of RFC 8259: no leading zero, no bare point.  Integers that fit in 64 bits
+        // stay exact, all others become doubles.
         bool number(Json& out) {
             const size_t start = at;
             const auto digits = [&] {
                 const size_t from = at;
-                while (at < s.size() && s[at] >= '0' && s[at] <= '9') {
-                    ++at;
-                }
+                while (at < s.size() && s[at] >= '0' && s[at] <= '9') { ++at; }
                 return at - from;
             };
             at += at < s.size() && s[at] == '-' ? 1 : 0;
             const size_t first = at;
             const size_t whole = digits();
             bool integral = true;
-            if (whole == 0 || (whole > 1 && s[first] == '0')) {
-                return false;
-            }
+            if (whole == 0 || (whole > 1 && s[first] == '0')) { return false; }
             if (at < s.size() && s[at] == '.') {
                 ++at;
                 integral = false;
-                if (digits() == 0) {
-                    return false;
-                }
+                if (digits() == 0) { return false; }
             }
             if (at < s.size() && (s[at] == 'e' || s[at] == 'E')) {
                 ++at;
                 integral = false;
                 at += at < s.size() && (s[at] == '+' || s[at] == '-') ? 1 : 0;
-                if (digits() == 0) {
-                    return false;
-                }
+                if (digits() == 0) { return false; }
             }
             const char* begin = s.data() + start;
             const char* end = s.data() + at;
@@ -326,52 +310,34 @@ private:
             out.data_ = d;
             return good;
         }
+        // Four hexadecimal digits of a \u escape.
         bool hex4(uint32_t& code) {
-            if (at + 4 > s.size()) {
-                return false;
-            }
+            if (at + 4 > s.size()) { return false; }
             const auto [end, error] = std::from_chars(s.data() + at, s.data() + at + 4, code, 16);
             const bool good = error == std::errc() && end == s.data() + at + 4;
             at += 4;
             return good;
         }
+        // What follows a backslash.
         bool escape(std::string& out) {
             const char c = at < s.size() ? s[at++] : '\0';
             switch (c) {
                 case '"':
                 case '\\':
-                case '/':
-                    out += c;
-                    return true;
-                case 'b':
-                    out += '\b';
-                    return true;
-                case 'f':
-                    out += '\f';
-                    return true;
-                case 'n':
-                    out += '\n';
-                    return true;
-                case 'r':
-                    out += '\r';
-                    return true;
-                case 't':
-                    out += '\t';
-                    return true;
-                case 'u':
-                    break;
-                default:
-                    return false;
+                case '/': out += c; return true;
+                case 'b': out += '\b'; return true;
+                case 'f': out += '\f'; return true;
+                case 'n': out += '\n'; return true;
+                case 'r': out += '\r'; return true;
+                case 't': out += '\t'; return true;
+                case 'u': break;
+                default: return false;
             }
             uint32_t code = 0;
-            if (!hex4(code)) {
-                return false;
-            }
+            if (!hex4(code)) { return false; }
             if (code >= 0xd800 && code < 0xdc00) {  // a pair of surrogates is one code point
                 uint32_t low = 0;
-                if (!word("\\u") || !hex4(low) || low < 0xdc00 || low > 0xdfff) {
-                    return false;
-                }
+                if (!word("\\u") || !hex4(low) || low < 0xdc00 || low > 0xdfff) { return false; }
                 code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
             } else if (code >= 0xdc00 && code < 0xe000) {
                 return false;
@@ -379,6 +345,7 @@ private:
             put_utf8(out, code);
             return true;
         }
+        // Appends one code point as one to four bytes.
         static void put_utf8(std::string& out, uint32_t code) {
             if (code < 0x80) {
                 out += static_cast<char>(code);
@@ -391,18 +358,15 @@ private:
                 out += static_cast<char>(0x80 | ((code >> (6 * n)) & 0x3f));
             }
         }
+        // A string literal; raw control characters are refused.
         bool text(std::string& out) {
-            if (at >= s.size() || s[at] != '"') {
-                return false;
-            }
+            if (at >= s.size() || s[at] != '"') { return false; }
             for (++at; at < s.size() && s[at] != '"';) {
                 const char c = s[at++];
                 if (static_cast<unsigned char>(c) < 0x20 || (c == '\\' && !escape(out))) {
                     return false;
                 }
-                if (c != '\\') {
-                    out += c;
-                }
+                if (c != '\\') { out += c; }
             }
             return at < s.size() ? (++at, true) : false;
         }

@@ -20,10 +20,8 @@ namespace samara {
 /// A loss with one value per item of `level`, divided by `normaliser` over the whole optimizer
 /// step. `coupled` says that one item's loss depends on others (a sort, a batch mean): the host
 /// then calls the objective once per step on all columns.
-constexpr samara_loss loss(const char* name,
-                           int64_t level = SAMARA_PER_RELATION,
-                           int64_t normaliser = SAMARA_BY_WEIGHT,
-                           double coefficient = 1.0,
+constexpr samara_loss loss(const char* name, int64_t level = SAMARA_PER_RELATION,
+                           int64_t normaliser = SAMARA_BY_WEIGHT, double coefficient = 1.0,
                            bool coupled = false) {
     return {name, level, normaliser, coupled ? 1 : 0, coefficient};
 }
@@ -31,29 +29,26 @@ constexpr samara_loss loss(const char* name,
 /// What class T may have.
 ///
 /// Columns  `static constexpr const char* columns[]`, or a member function `columns()` that returns
-/// a span for
-///          sets that depend on parameters.  A trailing '?' makes a column optional: absent is an
-///          empty Tensor.
+///          a span for sets that depend on parameters.  A trailing '?' makes a column optional:
+///          absent is an empty Tensor.
 /// Losses   `static constexpr samara_loss losses[]`, or `losses()`, alike.
 /// Orders   `static constexpr int64_t orders`: 1 preferences, 2 contrasts, 3 both.  Default 3:
-/// right for every
-///          objective that reads gaps.  One that reads rel.i and rel.j itself says what it
-///          understands.
+///          right for every objective that reads gaps.  One that reads rel.i and rel.j itself says
+///          what it understands.
 /// Forward  `void forward(std::span<const Tensor> in, std::span<Tensor> out)`: in the order of
-/// columns and
-///          losses.  Every loss has its level's shape ([R], [N], [T] or []), is floating, finite,
-///          on the columns' device, and depends on a differentiable column.  Inputs are read-only.
+///          columns and losses.  Every loss has its level's shape ([R], [N], [T] or []), is
+///          floating, finite, on the columns' device, and depends on a differentiable column.
+///          Inputs are read-only.
 /// Arrays   `void value_and_grad(std::span<const samara_array> in, std::span<const samara_array>
-/// weights,
-///          std::span<const samara_array> losses, std::span<const samara_array> grads)`: plain
-///          memory, no tensors.  Write losses[m].data and, where grads[c].data is not NULL, the
-///          derivative of sum_m sum(weights[m] * losses[m]) by column c (zeroed by the host).
+///          weights, std::span<const samara_array> losses, std::span<const samara_array> grads)`:
+///          plain memory, no tensors.  Write losses[m].data and, where grads[c].data is not NULL,
+///          the derivative of sum_m sum(weights[m] * losses[m]) by column c (zeroed by the host).
 /// Weigh    `void weigh(std::span<const samara_array> in, std::span<const samara_array> weights)`:
-/// optional; the
-///          items' weights from the columns that need no model (the others are NULL), before the
-///          first forward.
-/// State    as in core.hpp (Stateful).  `forward` must not change state while info().evaluating
-/// is 1. Threads  one call at a time on one object.
+///          optional; the items' weights from the columns that need no model (the others are NULL),
+///          before the first forward.
+/// State    as in core.hpp (Stateful).  `forward` must not change state while info().evaluating is
+///          1.
+/// Threads  one call at a time on one object.
 template <class T>
 struct ObjectiveAdapter {
     static constexpr bool kHasForward =
@@ -100,30 +95,19 @@ struct ObjectiveAdapter {
         });
     }
 
-    static int64_t forward(void* self,
-                           samara_call* call,
-                           const samara_tensor* in,
+    static int64_t forward(void* self, samara_call* call, const samara_tensor* in,
                            samara_tensor* out) {
         return enter<T>(self, call, [&](T& object) {
             std::vector<Tensor> columns(columns_of(object).size());
             std::vector<Tensor> losses(losses_of(object).size());
-            for (size_t i = 0; i < columns.size(); ++i) {
-                columns[i] = Tensor::borrow(in[i]);
-            }
-            if constexpr (kHasForward) {
-                object.forward(columns, losses);
-            }
-            for (size_t i = 0; i < losses.size(); ++i) {
-                out[i] = losses[i].give();
-            }
+            for (size_t i = 0; i < columns.size(); ++i) { columns[i] = Tensor::borrow(in[i]); }
+            if constexpr (kHasForward) { object.forward(columns, losses); }
+            for (size_t i = 0; i < losses.size(); ++i) { out[i] = losses[i].give(); }
         });
     }
 
-    static int64_t value_and_grad(void* self,
-                                  samara_call* call,
-                                  const samara_array* columns,
-                                  const samara_array* weights,
-                                  samara_array* losses,
+    static int64_t value_and_grad(void* self, samara_call* call, const samara_array* columns,
+                                  const samara_array* weights, samara_array* losses,
                                   samara_array* grads) {
         return enter<T>(self, call, [&](T& object) {
             const size_t c = columns_of(object).size();
@@ -137,9 +121,7 @@ struct ObjectiveAdapter {
         });
     }
 
-    static int64_t weigh(void* self,
-                         samara_call* call,
-                         const samara_array* columns,
+    static int64_t weigh(void* self, samara_call* call, const samara_array* columns,
                          samara_array* weights) {
         return enter<T>(self, call, [&](T& object) {
             if constexpr (kHasWeigh) {

@@ -12,10 +12,8 @@ namespace samara {
 /// ([first dimension]) or _COLUMNS ([last dimension]); `dtype` SAMARA_SAME (as the parameter) or a
 /// dtype; `init` fills it before the first step.  A released name is never renamed: checkpoints
 /// hold it.
-constexpr samara_slot slot(const char* name,
-                           int64_t shape = SAMARA_SHAPE_SAME,
-                           int64_t dtype = SAMARA_SAME,
-                           double init = 0.0) {
+constexpr samara_slot slot(const char* name, int64_t shape = SAMARA_SHAPE_SAME,
+                           int64_t dtype = SAMARA_SAME, double init = 0.0) {
     return {name, dtype, shape, init};
 }
 
@@ -49,26 +47,23 @@ private:
 /// What class T has.
 ///
 /// Slots   `std::span<const samara_slot> slots(const samara_param_info&) const`: for one parameter;
-/// the array
-///         lives as long as the object.  Parameters with equal lists are stepped together, so a
-///         rule for matrices and another for the rest are two lists (names may differ only).
+///         the array lives as long as the object.  Parameters with equal lists are stepped
+///         together, so a rule for matrices and another for the rest are two lists (names may
+///         differ only).
 /// Step    `void step(const Step&)`, or `void step_arrays(const samara_step&)` for plain memory
-/// (param_arrays,
-///         grad_arrays, slot_arrays: dense, on the CPU).  At least one.
+///         (param_arrays, grad_arrays, slot_arrays: dense, on the CPU).  At least one.
 /// Numbers No gradient is recorded.  A parameter or slot left non-finite stops the run before it is
-/// saved. Random  None unless drawn from info().seed and number(). Threads one call at a time on
-/// one object.
+///         saved.
+/// Random  None unless drawn from info().seed and number().
+/// Threads one call at a time on one object.
 template <class T>
 struct OptimizerAdapter {
     static constexpr bool kHasStep = requires(T o, const Step& s) { o.step(s); };
     static constexpr bool kHasArrays = requires(T o, const samara_step& s) { o.step_arrays(s); };
     static_assert(kHasStep || kHasArrays, "an optimizer has step(), step_arrays(), or both");
 
-    static int64_t slots(void* self,
-                         samara_call* call,
-                         const samara_param_info* param,
-                         const samara_slot** out,
-                         int64_t* n) {
+    static int64_t slots(void* self, samara_call* call, const samara_param_info* param,
+                         const samara_slot** out, int64_t* n) {
         return enter<T>(self, call, [&](const T& object) {
             const std::span<const samara_slot> list = object.slots(*param);
             *out = list.data();
@@ -77,16 +72,12 @@ struct OptimizerAdapter {
     }
     static int64_t step(void* self, samara_call* call, const samara_step* step) {
         return enter<T>(self, call, [&](T& object) {
-            if constexpr (kHasStep) {
-                object.step(Step(*step));
-            }
+            if constexpr (kHasStep) { object.step(Step(*step)); }
         });
     }
     static int64_t step_arrays(void* self, samara_call* call, const samara_step* step) {
         return enter<T>(self, call, [&](T& object) {
-            if constexpr (kHasArrays) {
-                object.step_arrays(*step);
-            }
+            if constexpr (kHasArrays) { object.step_arrays(*step); }
         });
     }
     static constexpr samara_optimizer table = {sizeof(samara_optimizer),

@@ -19,9 +19,7 @@ using Messages = std::vector<Message>;
 inline std::vector<samara_message> borrow(std::span<const Message> messages) {
     std::vector<samara_message> out;
     out.reserve(messages.size());
-    for (const Message& m : messages) {
-        out.push_back({text(m.role), text(m.content)});
-    }
+    for (const Message& m : messages) { out.push_back({text(m.role), text(m.content)}); }
     return out;
 }
 
@@ -36,20 +34,17 @@ inline Messages copy(const samara_message* messages, int64_t n) {
     return out;
 }
 
-/// One row of the data set, borrowed from the host for the life of this object.  Views die with it.
-/// Move-only.
+/// One row of the data set: a prompt with a preferred and a rejected response, or one response with
+/// a label.  Texts are as in the file: UTF-8, neither trimmed nor normalised.  Borrowed from the
+/// host for the life of this object.  Views die with it.  Move-only.
 class Record {
 public:
     Record(const samara_dataset& data, int64_t index)
         : data_(&data), index_(index), record_(data.get(data.ctx, index)) {
-        if (record_ == nullptr) {
-            fail("record " + std::to_string(index) + " does not exist");
-        }
+        if (record_ == nullptr) { fail("record " + std::to_string(index) + " does not exist"); }
     }
     ~Record() {
-        if (record_ != nullptr && data_->release != nullptr) {
-            data_->release(data_->ctx, index_);
-        }
+        if (record_ != nullptr && data_->release != nullptr) { data_->release(data_->ctx, index_); }
     }
     Record(Record&& other) noexcept
         : data_(other.data_),
@@ -77,9 +72,7 @@ public:
     /// The row's other fields by name, as JSON text; absent if there is none.
     std::optional<std::string_view> meta(std::string_view key) const {
         for (int64_t i = 0; i < record_->n_meta; ++i) {
-            if (view(record_->meta[i].key) == key) {
-                return view(record_->meta[i].value);
-            }
+            if (view(record_->meta[i].key) == key) { return view(record_->meta[i].value); }
         }
         return std::nullopt;
     }
@@ -136,9 +129,7 @@ public:
     uint64_t below(uint64_t n) {
         const uint64_t limit = UINT64_MAX - UINT64_MAX % n;
         uint64_t drawn = next();
-        while (drawn >= limit) {
-            drawn = next();
-        }
+        while (drawn >= limit) { drawn = next(); }
         return drawn % n;
     }
     /// Uniform in [low, high], ends included.
@@ -150,9 +141,7 @@ public:
     /// Fisher-Yates; std::shuffle differs between standard libraries.
     template <class Container>
     void shuffle(Container& items) {
-        for (size_t i = items.size(); i > 1; --i) {
-            std::swap(items[i - 1], items[below(i)]);
-        }
+        for (size_t i = items.size(); i > 1; --i) { std::swap(items[i - 1], items[below(i)]); }
     }
 
 private:

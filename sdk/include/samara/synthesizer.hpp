@@ -92,21 +92,14 @@ public:
     /// order is wrong.
     void emit(const Group& group) {
         prompts_.clear();
-        for (const Candidate& c : group.candidates) {
-            prompts_.push_back(borrow(c.prompt));
-        }
+        for (const Candidate& c : group.candidates) { prompts_.push_back(borrow(c.prompt)); }
         candidates_.clear();
         for (size_t n = 0; n < group.candidates.size(); ++n) {
             const Candidate& c = group.candidates[n];
-            candidates_.push_back({prompts_[n].data(),
-                                   static_cast<int64_t>(prompts_[n].size()),
+            candidates_.push_back({prompts_[n].data(), static_cast<int64_t>(prompts_[n].size()),
                                    c.response ? text_of(*c.response) : samara_str{nullptr, 0},
-                                   ids(c.prompt_ids),
-                                   ids(c.response_ids),
-                                   c.label,
-                                   c.auxiliary ? 1 : 0,
-                                   c.weight,
-                                   text(c.tag),
+                                   ids(c.prompt_ids), ids(c.response_ids), c.label,
+                                   c.auxiliary ? 1 : 0, c.weight, text(c.tag),
                                    text(c.instructions)});
         }
         relations_.clear();
@@ -115,17 +108,11 @@ public:
                 {r.order, r.i, r.j, r.k, r.l, r.weight, r.margin, r.flip, text(r.tag)});
         }
         notes_.clear();
-        for (const auto& [key, value] : group.notes) {
-            notes_.push_back({text(key), text(value)});
-        }
-        const samara_group out = {sizeof(samara_group),
-                                  group.record,
-                                  candidates_.data(),
-                                  static_cast<int64_t>(candidates_.size()),
-                                  relations_.data(),
-                                  static_cast<int64_t>(relations_.size()),
-                                  notes_.data(),
-                                  static_cast<int64_t>(notes_.size())};
+        for (const auto& [key, value] : group.notes) { notes_.push_back({text(key), text(value)}); }
+        const samara_group out = {sizeof(samara_group), group.record,
+                                  candidates_.data(),   static_cast<int64_t>(candidates_.size()),
+                                  relations_.data(),    static_cast<int64_t>(relations_.size()),
+                                  notes_.data(),        static_cast<int64_t>(notes_.size())};
         check(sink_->emit(sink_->ctx, &out));
     }
 
@@ -153,14 +140,14 @@ private:
 /// What class T has.
 ///
 /// Tags       `static constexpr const char* tags[]`, or `tags()` that returns a span: every tag it
-/// may emit. Needs      `static constexpr bool needs_text` (default true: rows that came tokenised
-/// are refused) and
-///            `needs_pairs` (default true: unpaired rows are refused).
+///            may emit.
+/// Needs      `static constexpr bool needs_text` (default true: tokenised rows are refused)
+///            and `needs_pairs` (default true: unpaired rows are refused).
 /// Synthesize `void synthesize(const Dataset&, int64_t first, int64_t last, uint64_t seed, Sink&)`:
-/// emit the
-///            groups of records [first, last), in order.  What is emitted for a record may depend
-///            on the whole data set, seed and parameters, never on first, last, threads or earlier
-///            calls: the host cuts the range as it likes.  Ask stop_if_cancelled() now and then.
+///            emit the groups of records [first, last), in order.  What is emitted for a record may
+///            depend on the whole data set, seed and parameters, never on first, last, threads or
+///            earlier calls: the host cuts the range as it likes.  Ask stop_if_cancelled() now and
+///            then.
 /// Random     samara::Random from the seed only.
 /// Threads    one call at a time on one object.
 template <class T>
@@ -177,33 +164,22 @@ struct SynthesizerAdapter {
             out->n_tags = static_cast<int64_t>(tags.size());
             out->needs_text = 1;
             out->needs_pairs = 1;
-            if constexpr (requires { T::needs_text; }) {
-                out->needs_text = T::needs_text ? 1 : 0;
-            }
+            if constexpr (requires { T::needs_text; }) { out->needs_text = T::needs_text ? 1 : 0; }
             if constexpr (requires { T::needs_pairs; }) {
                 out->needs_pairs = T::needs_pairs ? 1 : 0;
             }
         });
     }
-    static int64_t synthesize(void* self,
-                              samara_call* call,
-                              const samara_dataset* data,
-                              int64_t first,
-                              int64_t last,
-                              uint64_t seed,
-                              const samara_sink* sink) {
+    static int64_t synthesize(void* self, samara_call* call, const samara_dataset* data,
+                              int64_t first, int64_t last, uint64_t seed, const samara_sink* sink) {
         return enter<T>(self, call, [&](T& object) {
             Sink out(*sink);
             object.synthesize(Dataset(*data), first, last, seed, out);
         });
     }
-    static constexpr samara_synthesizer table = {sizeof(samara_synthesizer),
-                                                 create<T>,
-                                                 destroy<T>,
-                                                 save_function<T>(),
-                                                 load_function<T>(),
-                                                 describe,
-                                                 synthesize};
+    static constexpr samara_synthesizer table = {
+        sizeof(samara_synthesizer), create<T>, destroy<T>, save_function<T>(),
+        load_function<T>(),         describe,  synthesize};
 };
 
 /// The descriptor of synthesizer T.

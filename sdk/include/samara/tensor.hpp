@@ -4,14 +4,20 @@
 //
 //   Tensor z = 0.1 * columns[0] - columns[1];
 //   losses[0] = -log_sigmoid(z);
-//
 // Autograd Operators record gradients exactly as in C++ or Python.  Columns of the host are
-// read-only: an in-place
-//          operator on one of them, or on a view of one, is refused before it runs.
+//          read-only: an in-place operator on one of them, or on a view of one, is refused before
+//          it runs.
 // Lifetime No tensor survives the call that made it; a handle kept beyond is detected and refused.
 // Threads  The thread of the call only; never inside parallel_for.
 // Errors   As in core.hpp: a refused operator throws Failure (or is remembered without exceptions).
 // Cost     About 0.1 us an operator beside LibTorch's own work.
+// Devices  Columns lie on the device of the call, and so does what an operator makes without naming
+//          one.  item() waits for the device; a loss needs no such number.
+// Dtypes   float32 in training, float64 in checks: write code that works in both (constants are
+//          doubles here and take the tensor's type).  meta.KEY is float64, indices are int64.
+// Refused  Operators outside aten::; set_data, _backward, requires_grad_, retain_grad, detach_, set_,
+//          resize_, rename_, from_file, record_stream, which change what the host owns; operators
+//          that draw random numbers.
 #pragma once
 #include "core.hpp"
 
@@ -21,8 +27,9 @@
 
 namespace samara {
 
-/// Owns or borrows one handle.  Move-only; an empty Tensor means "none" (an absent optional
-/// column).
+/// Owns or borrows one handle.  It is freed with this object, or by the host at the end of the
+/// call, whichever comes first.  Kept in a member beyond the call it is harmless and useless:
+/// refused.  Move-only; an empty Tensor means "none" (an absent optional column).
 class Tensor {
 public:
     Tensor() = default;
@@ -62,6 +69,8 @@ private:
     bool owned_ = false;
 };
 
+/// Types of elements: call<"aten::to.dtype(self, dtype)">(x, Dtype::f64).  A bare int is refused
+/// there, because LibTorch's own numbers are no part of the contract.
 enum class Dtype : int64_t {
     boolean = SAMARA_BOOL,
     i64 = SAMARA_I64,
@@ -77,7 +86,17 @@ enum class Dtype : int64_t {
 struct None {};
 inline constexpr None none;
 
-/// An operator argument, made implicitly from what it can be.  Borrows lists and texts: they must
+/// An operator argument, made implicitly from what it can be:
+///
+///   C++                          type in the schema
+///   Tensor                       Tensor, Tensor? (an empty one is None)
+///   bool, integer, double        bool; int, float, Scalar; float, Scalar; an integer also as int[1]
+///   Dtype, const char*           ScalarType; str, Device ("cpu")
+///   span<const int64_t>          int[], SymInt[]
+///   span<const double>           float[], Scalar[]
+///   span<const samara_tensor>    Tensor[], Tensor?[] (0 is None)
+///   none                         anything optional
+///  Borrows lists and texts: they must
 /// live until the operator has run, which they do when written inside the call.
 struct Value {
     samara_value v{};
@@ -130,9 +149,7 @@ template <size_t N>
 struct Signature {
     char text[N]{};
     consteval Signature(const char (&s)[N]) {
-        for (size_t i = 0; i < N; ++i) {
-            text[i] = s[i];
-        }
+        for (size_t i = 0; i < N; ++i) { text[i] = s[i]; }
     }
 };
 
@@ -146,9 +163,7 @@ struct Signature {
 template <Signature signature, class... A>
 void call_into(std::span<samara_value> results, const A&... arguments) {
     static std::atomic<const samara_op*> resolved{nullptr};
-    if (context.status != SAMARA_OK) {
-        return;
-    }
+    if (context.status != SAMARA_OK) { return; }
     if (context.tensors == nullptr) {
         fail("this call has no tensors", SAMARA_UNSUPPORTED);
         return;
@@ -156,17 +171,12 @@ void call_into(std::span<samara_value> results, const A&... arguments) {
     const samara_op* op = resolved.load(std::memory_order_acquire);
     if (op == nullptr) {
         check(context.tensors->resolve(context.call, signature.text, &op));
-        if (op == nullptr) {
-            return;
-        }
+        if (op == nullptr) { return; }
         resolved.store(op, std::memory_order_release);
     }
     const std::array<samara_value, sizeof...(A)> values{Value(arguments).v...};
-    check(context.tensors->invoke(context.call,
-                                  op,
-                                  values.data(),
-                                  static_cast<int64_t>(values.size()),
-                                  results.data(),
+    check(context.tensors->invoke(context.call, op, values.data(),
+                                  static_cast<int64_t>(values.size()), results.data(),
                                   static_cast<int64_t>(results.size())));
 }
 
@@ -210,8 +220,8 @@ double call_number(const A&... arguments) {
     return r.tag == SAMARA_FLOAT ? r.u.d : static_cast<double>(r.u.i);
 }
 
-/// Shape and dtype of a tensor.  `data` is set only for dense tensors in the CPU's memory.  [valid
-/// in the call]
+/// Shape and dtype of a tensor: describe(x).shape[0] is R, N or T.  `data` is set only for dense
+/// tensors in the CPU's memory. [valid in the call]
 inline samara_array describe(const Tensor& t) {
     samara_array out{};
     if (context.status == SAMARA_OK && context.tensors != nullptr) {
@@ -275,8 +285,9 @@ inline Tensor mean(const Tensor& a) { return call<"aten::mean(self)">(a); }
 inline double item(const Tensor& a) { return call_number<"aten::item(self)">(a); }
 // clang-format on
 
-/// Reports a tensor: one number ([], level SAMARA_SCALAR) or one per item of `level`.  The host
-/// detaches it.
+/// Reports a tensor for metrics.jsonl, averaged by the host over the step and, for relations, per
+/// tag.  It has no part in the loss.  One number ([], level SAMARA_SCALAR) or one per item of
+/// `level`.  The host detaches it.
 inline void metric(const char* name, int64_t level, const Tensor& values) {
     const Value v(values);
     context.host->metric(context.call, name, level, &v.v);
