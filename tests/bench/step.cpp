@@ -3,7 +3,7 @@
 // the share of the time that the matrix products alone would take at the same shapes.  Random
 // weights in the shape of SmolLM2-135M.  Not a test.
 //
-//   bench_step [repeats = 5] [threads = 1] [stock | onednn | probe (default)]
+//   bench_step [repeats = 5] [threads = 1] [stock | onednn | probe = probe] [layers = 30]
 #include "lm/model/decoder.hpp"
 #include "lm/model/probe.hpp"
 
@@ -38,11 +38,13 @@ double now() {
         .count();
 }
 
+int64_t layers = 30;
+
 ModelConfig smol() {
     ModelConfig config;
     config.family = "llama";
     config.hidden = 576;
-    config.layers = 30;
+    config.layers = layers;
     config.heads = 9;
     config.kv_heads = 3;
     config.head_dim = 64;
@@ -234,6 +236,7 @@ void choose_route(const std::string& wish) {
 }  // namespace
 
 int main(int count, char** arguments) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);  // figures appear as they come, through a pipe too
 #if defined(__GLIBC__)
     // As the command does: large blocks stay with the process instead of being mapped anew each
     // time.
@@ -243,14 +246,18 @@ int main(int count, char** arguments) {
 #endif
     const int repeats = count > 1 ? std::atoi(arguments[1]) : 5;
     at::set_num_threads(count > 2 ? std::atoi(arguments[2]) : 1);
+    if (count > 4)  // fewer: the same ratios in less time
+        layers = std::max(1, std::atoi(arguments[4]));
     choose_route(count > 3 ? arguments[3] : "probe");
     std::string load;
     std::ifstream("/proc/loadavg") >> load;
-    std::printf("SmolLM2-135M shape, float32, route %s, %d thread(s), %d repeats, load %s\n",
-                name_of(current_fp32_route()),
-                at::get_num_threads(),
-                repeats,
-                load.c_str());
+    std::printf(
+        "SmolLM2-135M shape, %lld layers, float32, route %s, %d thread(s), %d repeats, load %s\n",
+        static_cast<long long>(layers),
+        name_of(current_fp32_route()),
+        at::get_num_threads(),
+        repeats,
+        load.c_str());
     compare(true, std::max(repeats, 1));
     compare(false, std::max(repeats, 1));
 }
