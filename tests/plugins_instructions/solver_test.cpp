@@ -69,9 +69,9 @@ TEST_CASE("every solution gives the demanded truths, for one and for two respons
                 for (const Demand& d : demands) {
                     const Judged got = library.check(
                         types[t]->id, found->kwargs, std::string(d.response), found->negated);
-                    INFO(types[t]->id << " " << shown(found) << " seed " << seed);
-                    REQUIRE(got.status == SAMARA_OK);
-                    REQUIRE(got.strict == (d.truth ? 1 : 0));
+                    if (got.status != SAMARA_OK || got.strict != (d.truth ? 1 : 0)) {
+                        FAIL(types[t]->id << " " << shown(found) << " seed " << seed);
+                    }
                 }
             }
         }
