@@ -42,15 +42,20 @@ ParamValue stand_in(const samara_param& p) {
 
 /// A small instruction library, so that synthesizers which draw from one have something to draw.
 struct ProbeTypes {
-    static constexpr samara::InstructionType types[] = {
-        {"probe:at_least_words", "at least n characters long", ""},
-        {"probe:contains", "contains a letter", ""}};
+    // Enough types for prompts with several instructions.
+    static constexpr const char* kLetter = "it has a letter";
+    static constexpr samara::InstructionType types[] = {{"probe:length", "it has n bytes or more"},
+                                                        {"probe:letter_1", kLetter},
+                                                        {"probe:letter_2", kLetter},
+                                                        {"probe:letter_3", kLetter},
+                                                        {"probe:letter_4", kLetter},
+                                                        {"probe:letter_5", kLetter}};
     static samara::Verdict check(std::string_view id,
                                  std::string_view kwargs,
                                  bool negated,
                                  std::span<const samara_message> /*prompt*/,
                                  std::string_view response) {
-        const bool length = id == "probe:at_least_words";
+        const bool length = id == "probe:length";
         const size_t colon = kwargs.find(':');
         const std::string value(kwargs.substr(colon + 1, kwargs.size() - colon - 2));
         const bool holds = length ? response.size() >= std::stoul(value)
@@ -67,7 +72,7 @@ struct ProbeTypes {
             samara::Solution s;
             s.negated = random.below(2) == 1;
             s.kwargs =
-                id == "probe:at_least_words"
+                id == "probe:length"
                     ? "{\"n\":" + std::to_string(random.between(1, 80)) + "}"
                     : std::string("{\"c\":\"") + static_cast<char>('a' + random.below(26)) + "\"}";
             const bool good =
