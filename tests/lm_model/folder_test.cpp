@@ -44,15 +44,15 @@ at::Tensor reopened(const std::string& folder, const Group& group) {
     return read_tensors(work.path() + "/scores.safetensors")["scores"];
 }
 
-/// A copy of a case with tokenizer files: <end> 2 ends turns and pads, <unk> 0 and <x> 3 are
-/// special.
+/// A copy of a case with tokenizer files: <end> 2 ends turns and pads, <unk> 0 is part of a turn,
+/// <x> 3 of nothing.
 void add_tokenizer(const std::string& folder) {
     write(folder + "/tokenizer.json", R"({"model": {"vocab": {"a": 4}}, "added_tokens": [
         {"id": 0, "content": "<unk>", "special": true}, {"id": 1, "content": "<start>", "special": true},
         {"id": 2, "content": "<end>", "special": true}, {"id": 3, "content": "<x>", "special": true}]})");
     write(folder + "/tokenizer_config.json",
           R"({"eos_token": "<end>", "pad_token": "<end>", "unk_token": "<unk>",
-        "bos_token": "<start>", "chat_template": "<start>{{ x }}<end>"})");
+        "bos_token": "<start>", "chat_template": "<start>{{ x }}<unk><end>"})");
     write(folder + "/special_tokens_map.json", R"({"pad_token": {"content": "<end>"}})");
 }
 
@@ -106,11 +106,11 @@ TEST_CASE("the pad token of a saved reward model ends no response, in the tokeni
         fs::copy(case_folder("llama_base") + "/" + file, source.path() + "/" + file);
     add_tokenizer(source.path());
     open_model(request_for(source.path(), true))->save(saved.path());
-    // <end> ends responses and <start> is part of the chat format; <unk> is the first that is
+    // <end> ends responses, <start> and <unk> are part of the chat format; <x> is the first that is
     // neither.
-    CHECK(json::parse(text_of(saved.path() + "/config.json"))["pad_token_id"] == 0);
-    CHECK(json::parse(text_of(saved.path() + "/tokenizer_config.json"))["pad_token"] == "<unk>");
-    CHECK(json::parse(text_of(saved.path() + "/special_tokens_map.json"))["pad_token"] == "<unk>");
+    CHECK(json::parse(text_of(saved.path() + "/config.json"))["pad_token_id"] == 3);
+    CHECK(json::parse(text_of(saved.path() + "/tokenizer_config.json"))["pad_token"] == "<x>");
+    CHECK(json::parse(text_of(saved.path() + "/special_tokens_map.json"))["pad_token"] == "<x>");
     CHECK(text_of(saved.path() + "/tokenizer.json") == text_of(source.path() + "/tokenizer.json"));
     // A language model keeps its files as they are.
     const TemporaryFolder policy;
