@@ -1,14 +1,14 @@
-// The one place where core and lm meet: what a preference trainer needs to know of a language model.
-// lm/ implements it for Hugging Face folders; core/ uses nothing else of a model.
+// The one place where core and lm meet: what a preference trainer needs to know of a language
+// model. lm/ implements it for Hugging Face folders; core/ uses nothing else of a model.
 #pragma once
+#include "runtime/records.hpp"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "runtime/records.hpp"
 
 namespace at {
 class Tensor;
@@ -19,7 +19,8 @@ namespace samara::host {
 /// A (prompt, response) as token ids.
 struct Encoded {
     Ids prompt_ids;
-    Ids response_ids;          ///< everything after the prompt's ids, whatever the template renders at the end included
+    Ids response_ids;  ///< everything after the prompt's ids, whatever the template renders at the
+                       ///< end included
     bool border_clean = true;  ///< false: ids(prompt + response) does not begin with ids(prompt)
 };
 
@@ -29,7 +30,8 @@ public:
     virtual ~Encoder() = default;
     /// Content hash of tokenizer and chat format: a part of every cache key.
     [[nodiscard]] virtual std::string fingerprint() const = 0;
-    [[nodiscard]] virtual Encoded encode(std::span<const Message> prompt, const std::string& response) const = 0;
+    [[nodiscard]] virtual Encoded encode(std::span<const Message> prompt,
+                                         const std::string& response) const = 0;
     [[nodiscard]] virtual Ids encode_text(const std::string& text) const = 0;
     [[nodiscard]] virtual std::string decode(std::span<const int64_t> ids) const = 0;
 };
@@ -40,10 +42,12 @@ struct Wanted {
     bool logp = false;   ///< [N] summed response log-probabilities, nats, and tok_logp [T]
 };
 
-/// Results of one forward over the candidates of the given groups, in order.  Undefined unless wanted.
+/// Results of one forward over the candidates of the given groups, in order.  Undefined unless
+/// wanted.
 struct Scored;
 
-/// One trainable tensor.  `value` is a leaf that requires grad; its gradient accumulates in value.grad().
+/// One trainable tensor.  `value` is a leaf that requires grad; its gradient accumulates in
+/// value.grad().
 struct Parameter;
 
 /// A model that scores candidates.  [one thread at a time]
@@ -52,20 +56,23 @@ public:
     virtual ~LanguageModel() = default;
     /// Tokens that the forest of this group stores and computes (every shared token once).
     [[nodiscard]] virtual int64_t tree_tokens(const Group& group) const = 0;
-    /// One micro-batch: whole groups, one forest, no padding.  Records a graph when grad mode is on.
+    /// One micro-batch: whole groups, one forest, no padding.  Records a graph when grad mode is
+    /// on.
     [[nodiscard]] virtual Scored forward(std::span<const Group* const> groups, Wanted wanted) = 0;
     /// All trainable tensors in a fixed order; the same objects for the model's life.
     [[nodiscard]] virtual std::vector<Parameter>& parameters() = 0;
-    /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) into the existing folder.
+    /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) into the
+    /// existing folder.
     virtual void save(const std::string& folder) const = 0;
-    /// Facts for the run's environment record: architecture, parameter count, whether the head is new, fp32 route.
+    /// Facts for the run's environment record: architecture, parameter count, whether the head is
+    /// new, fp32 route.
     [[nodiscard]] virtual std::map<std::string, std::string> facts() const = 0;
 };
 
 /// What is asked of a model when it is opened.
 struct ModelRequest {
-    std::string path;                ///< a Hugging Face folder
-    std::string dtype = "float32";   ///< compute type: float32 | float64 (checks)
+    std::string path;               ///< a Hugging Face folder
+    std::string dtype = "float32";  ///< compute type: float32 | float64 (checks)
     std::string device = "cpu";
     bool score_head = false;  ///< reward: the folder's head, otherwise drawn from `seed`
     uint64_t seed = 0;

@@ -1,25 +1,26 @@
-// The parts of the model interface that hold tensors (see model.hpp); apart, so that rooms without LibTorch can
-// include the rest.
+// The parts of the model interface that hold tensors (see model.hpp); apart, so that rooms without
+// LibTorch can include the rest.
 #pragma once
+#include "core/model.hpp"
+
 #include <ATen/core/Tensor.h>
 
 #include <string>
 
-#include "core/model.hpp"
-
 namespace samara::host {
 
 struct Parameter {
-    std::string name;   ///< "model.layers.3.mlp.up_proj.weight"
-    int64_t role = 0;   ///< SAMARA_ROLE_*
-    at::Tensor value;   ///< float32 (float64 in checks); leaf, requires grad
+    std::string name;  ///< "model.layers.3.mlp.up_proj.weight"
+    int64_t role = 0;  ///< SAMARA_ROLE_*
+    at::Tensor value;  ///< float32 (float64 in checks); leaf, requires grad
 };
 
 struct Scored {
-    at::Tensor score;     ///< [N], with graph
-    at::Tensor logp;      ///< [N], nats, with graph
-    at::Tensor tok_logp;  ///< [T] response tokens of all candidates, one after the other, with graph
-    at::Tensor length;    ///< [N] int64, response tokens
+    at::Tensor score;  ///< [N], with graph
+    at::Tensor logp;   ///< [N], nats, with graph
+    at::Tensor
+        tok_logp;       ///< [T] response tokens of all candidates, one after the other, with graph
+    at::Tensor length;  ///< [N] int64, response tokens
     int64_t tree_tokens = 0;  ///< F, tokens computed
 };
 

@@ -1,11 +1,11 @@
 // Columns of hand-made groups, schedules, and the learning-rate edge cases.
-#include <ATen/ATen.h>
+#include "core/train/columns.hpp"
 
+#include "core/train/schedule.hpp"
+
+#include <ATen/ATen.h>
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
-
-#include "core/train/columns.hpp"
-#include "core/train/schedule.hpp"
 
 using namespace samara::host;
 
@@ -27,7 +27,8 @@ Relation relation(const char* tag, int64_t i, int64_t j, int64_t k = -1, int64_t
     return r;
 }
 
-// Group 0: candidates 0-3, a preference and a contrast.  Group 1: candidates 4-5, a preference of tag intra.
+// Group 0: candidates 0-3, a preference and a contrast.  Group 1: candidates 4-5, a preference of
+// tag intra.
 std::vector<Group> groups() {
     Group a, b;
     a.candidates = {candidate(1, 1), candidate(2, -1), candidate(3), candidate(4)};
@@ -53,7 +54,8 @@ const std::vector<std::string> kTags = {"base", "intra", "inter"};
 
 }  // namespace
 
-TEST_CASE("gap.score is a difference for preferences and a difference of differences for contrasts") {
+TEST_CASE(
+    "gap.score is a difference for preferences and a difference of differences for contrasts") {
     const auto all = groups();
     const Group* pointers[] = {&all[0], &all[1]};
     Columns columns(pointers, kTags, {}, at::kDouble, at::kCPU);

@@ -1,12 +1,12 @@
-// The typed plan of a run: what a configuration file means after every check (keys: docs/design.md, section 6).
-// Plain data; component classes never see it.
+// The typed plan of a run: what a configuration file means after every check (keys: docs/design.md,
+// section 6). Plain data; component classes never see it.
 #pragma once
+#include "runtime/params.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "runtime/params.hpp"
 
 namespace samara::host {
 
@@ -23,24 +23,24 @@ struct ObjectiveUse : PluginUse {
 };
 
 struct DataSpec {
-    std::vector<std::string> files;                ///< absolute
-    std::map<std::string, std::string> columns;    ///< our field -> the file's field
-    std::string format = "auto";                   ///< auto | hh
-    std::string on_bad_row = "error";              ///< error | skip
-    int64_t max_bad_rows = 0;                      ///< with skip: more than this is an error
-    std::string chat = "auto";                     ///< auto | always | never
-    int64_t max_tokens = 1024;                     ///< of prompt + response
-    std::string too_long = "drop";                 ///< drop | error  (truncate_prompt later)
-    std::string order = "shuffle";                 ///< shuffle | file
-    std::string prompt = "as_is";                  ///< as_is | empty | shuffled
-    std::string response = "as_is";                ///< as_is | empty | shuffled
-    int64_t max_records = 0;                       ///< 0: all; the first N rows
+    std::vector<std::string> files;              ///< absolute
+    std::map<std::string, std::string> columns;  ///< our field -> the file's field
+    std::string format = "auto";                 ///< auto | hh
+    std::string on_bad_row = "error";            ///< error | skip
+    int64_t max_bad_rows = 0;                    ///< with skip: more than this is an error
+    std::string chat = "auto";                   ///< auto | always | never
+    int64_t max_tokens = 1024;                   ///< of prompt + response
+    std::string too_long = "drop";               ///< drop | error  (truncate_prompt later)
+    std::string order = "shuffle";               ///< shuffle | file
+    std::string prompt = "as_is";                ///< as_is | empty | shuffled
+    std::string response = "as_is";              ///< as_is | empty | shuffled
+    int64_t max_records = 0;                     ///< 0: all; the first N rows
 };
 
 struct EvalSpec {
     std::string name;
-    DataSpec data;              ///< inherits the run's [data] but for path and prompt control
-    int64_t every_steps = 0;    ///< 0: before the first and after the last step only
+    DataSpec data;            ///< inherits the run's [data] but for path and prompt control
+    int64_t every_steps = 0;  ///< 0: before the first and after the last step only
     std::vector<PluginUse> synthesizers;  ///< empty: the run's
     std::vector<PluginUse> instructions;  ///< empty: the run's
 };
@@ -66,7 +66,7 @@ struct Plan {
     std::string schedule = "cosine";  ///< constant | linear | cosine
     int64_t warmup_steps = 0;
     // [train]
-    double epochs = 1.0;    ///< used unless max_steps > 0
+    double epochs = 1.0;  ///< used unless max_steps > 0
     int64_t max_steps = 0;
     int64_t groups_per_step = 4;
     std::string mix = "by_tag";  ///< by_tag | union
@@ -76,7 +76,8 @@ struct Plan {
     int64_t checkpoint_every = 0;  ///< steps; 0: only at the end
     int64_t checkpoint_keep = 2;
     std::vector<EvalSpec> evals;
-    std::string resolved;  ///< the whole plan as canonical TOML, every default written out, paths as given
+    std::string
+        resolved;  ///< the whole plan as canonical TOML, every default written out, paths as given
 };
 
 }  // namespace samara::host

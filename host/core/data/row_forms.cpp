@@ -63,8 +63,15 @@ std::vector<Message> read_turns(Fields& fields,
                                 const std::string& name,
                                 const std::string& help = "") {
     const Json& value = fields.need(name, help);
-    return value.is_array() ? read_messages(fields, name, value)
-                            : std::vector<Message>{{"", read_text(fields, name, value)}};
+    if (value.is_array()) {
+        return read_messages(fields, name, value);
+    }
+    // Read first, then build: GCC 12 destroys the elements of a braced list twice when one of them
+    // throws.
+    std::string text = read_text(fields, name, value);
+    std::vector<Message> out(1);
+    out.front().content = std::move(text);
+    return out;
 }
 
 // Answers: text, or messages whose last one is the assistant's.

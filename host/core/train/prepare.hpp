@@ -37,8 +37,12 @@ struct Preparation {
     std::string summary;  ///< JSON: rows, skips by reason, groups, relations per tag, tokens
 };
 
-/// The key under which the groups of this data and synthesis are kept.  Reads the data files for their hash.
-CacheKey cache_key(const DataSpec& data, uint64_t seed, const Synthesis& synthesis, const Encoder& encoder);
+/// The key under which the groups of this data and synthesis are kept.  Reads the data files for
+/// their hash.
+CacheKey cache_key(const DataSpec& data,
+                   uint64_t seed,
+                   const Synthesis& synthesis,
+                   const Encoder& encoder);
 
 /// Everything that depends on the data but on no model weights.  Polls `hooks.cancelled`.
 /// Throws Error(Code::data) for bad rows, Code::plugin_fault for a synthesizer that breaks its
