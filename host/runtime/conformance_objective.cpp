@@ -80,7 +80,7 @@ at::Tensor make_column(const std::string& name, const Extent& extent, int64_t or
         {"length", [&] { return s.ints(n, 3, 30); }},
         {"prompt_length", [&] { return s.ints(n, 3, 30); }},
         {"group", [&] { return s.ints(n, 0, kGroups - 1); }},
-        {"label", [&] { return s.ints(n, -1, 1).to(at::kDouble); }},
+        {"label", [&] { return s.ints(n, -1, 1); }},
         {"auxiliary", [&] { return s.ints(n, 0, 1).to(at::kDouble); }},
         {"weight", [&] { return s.floats(n, 0.5, 2); }},
         {"tok.candidate", [&] { return at::arange(t, at::kLong) * n / std::max<int64_t>(t, 1); }},

@@ -123,9 +123,11 @@ int64_t service_parallel_for(samara_call* call,
                              void* ctx) noexcept {
     try {
         at::parallel_for(begin, end, std::max<int64_t>(grain, 1), [&](int64_t first, int64_t last) {
-            const char* outer = std::exchange(entered, call->plugin);
+            struct Mark {  // restored also when a body throws: a worker serves many plugins
+                const char* outer;
+                ~Mark() { entered = outer; }
+            } const mark{std::exchange(entered, call->plugin)};
             body(ctx, first, last);
-            entered = outer;
         });
         return SAMARA_OK;
     } catch (const std::exception& error) {

@@ -114,6 +114,13 @@ void InstructionSet::add(const Plugin& plugin, const BoundParams& params) {
                 "type " + std::to_string(i) + " has no id or a struct_size that is too small",
                 Code::plugin);
         }
+        for (int64_t earlier = 0; earlier < i; ++earlier) {
+            if (std::strcmp(list[earlier]->id, list[i]->id) == 0) {
+                instance.fault("types",
+                               std::string("type '") + list[i]->id + "' is named twice",
+                               Code::plugin);
+            }
+        }
         for (const TypeRow& other : state_->rows) {
             if (std::strcmp(other.abi->id, list[i]->id) == 0) {
                 throw Error(Code::config,

@@ -30,6 +30,7 @@ Settings::Settings(const Params& params)
       rule(rule_of(params.string("relation"))),
       attempts(params.integer("attempts")),
       wordings(wordings_of(params.string("wordings"))),
+      negation(params.flag("negation")),
       weight(params.number("weight")) {
     const std::vector<int64_t> count = params.integers("count");
     if (count.size() != 2 || count[0] > count[1]) {
@@ -98,6 +99,28 @@ void Drafter::failed(const char* cause, const std::string& id) {
     last_failure_ = std::string(cause) + ' ' + id;
 }
 
+// A solver draws the polarity with the values, so without negation a draw is simply repeated: what
+// is kept has the distribution of the plain draws.
+std::optional<Solution> Drafter::solve(size_t type,
+                                       const Messages& prompt,
+                                       std::span<const Demand> demands,
+                                       Random& random) {
+    constexpr int kRedraws = 16;
+    for (int n = 0; n < (settings_->negation ? 1 : kRedraws); ++n) {
+        std::optional<Solution> found =
+            instructions_.solve(*data_, pool_.index(type), prompt, demands, random.next());
+        if (!found) {
+            failed("infeasible", pool_.id(type));
+            return std::nullopt;
+        }
+        if (settings_->negation || !found->negated) {
+            return found;
+        }
+    }
+    failed("negated", pool_.id(type));
+    return std::nullopt;
+}
+
 std::optional<Prompt> Drafter::make(const Messages& prompt,
                                     std::span<const size_t> types,
                                     std::span<const Wanted> wanted,
@@ -109,10 +132,8 @@ std::optional<Prompt> Drafter::make(const Messages& prompt,
             demands[w] = {wanted[w].response, bit(wanted[w].truths, n)};
         }
         const std::string& id = pool_.id(types[n]);
-        const std::optional<Solution> found =
-            instructions_.solve(*data_, pool_.index(types[n]), prompt, demands, random.next());
+        const std::optional<Solution> found = solve(types[n], prompt, demands, random);
         if (!found) {
-            failed("infeasible", id);
             return std::nullopt;
         }
         std::string text = instructions_.phrase(id, *found, settings_->wordings, random.next());

@@ -23,6 +23,7 @@ struct Settings {
     Rule rule;
     int64_t attempts;  ///< draws before a record (intra: an end) is given up
     Wordings wordings;
+    bool negation;  ///< opposites are asked for, too
     double weight;  ///< factor on the record's weight
 
     /// The types that this run offers under these settings.  Fails the call when fewer than
@@ -85,6 +86,10 @@ private:
         std::string text;
     };
     void failed(const char* cause, const std::string& id);
+    std::optional<Solution> solve(size_t type,
+                                  const Messages& prompt,
+                                  std::span<const Demand> demands,
+                                  Random& random);
     bool verify(const Prompt& prompt,
                 std::span<const Instruction> list,
                 std::span<const Wanted> wanted);

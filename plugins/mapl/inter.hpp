@@ -34,6 +34,7 @@ public:
                       "who satisfies more of the added instructions: chosen, rejected, or neither"),
         kAttempts,
         kWordings,
+        kNegation,
         kWeight};
 
     explicit Inter(const Params& params);

@@ -34,6 +34,7 @@ public:
         param::flag("split_ends", "false", "tags intra_chosen and intra_rejected, not intra"),
         kAttempts,
         kWordings,
+        kNegation,
         kWeight};
 
     explicit Intra(const Params& params);

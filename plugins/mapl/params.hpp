@@ -31,6 +31,11 @@ inline constexpr samara_param kAttempts =
                    "draws of types and truths before giving up; the count stays");
 inline constexpr samara_param kWordings =
     param::choice("wordings", "\"all\"", "all|training|held_out", "set of wordings to phrase from");
+inline constexpr samara_param kNegation =
+    param::flag("negation",
+                "true",
+                "also ask for the opposite (\"do not end with ...\"); without it a truth must come "
+                "from the values alone, and types without values cannot be drawn by mapl_intra");
 inline constexpr samara_param kWeight =
     param::number("weight", "1.0", 0, kInfinity, "factor on the record's weight");
 

@@ -39,10 +39,11 @@ Row as_draw(const std::string& type,
 }
 
 // Draws of every type over `data`, the truth demanded by a fair coin; the types that gave none are
-// named.
+// named.  `plain`: negated draws are thrown away, as the synthesizers do with negation = false.
 std::vector<std::string> draw_all(const Library& library,
                                   const Rows& data,
-                                  const std::string& path) {
+                                  const std::string& path,
+                                  bool plain) {
     std::ofstream file(path);
     std::vector<std::string> none;
     const auto types = library.types();
@@ -55,7 +56,7 @@ std::vector<std::string> draw_all(const Library& library,
                 const std::vector<Demand> demand{{data.response(i), truth}};
                 const auto found =
                     library.solve(data.dataset(), static_cast<int64_t>(t), demand, random.next());
-                if (found) {
+                if (found && !(plain && found->negated)) {
                     const std::string text =
                         library.phrase(types[t]->id, *found, Wordings::all, random.next());
                     file << as_draw(types[t]->id, i / 2, truth, *found, text) << '\n';
@@ -73,10 +74,10 @@ std::vector<std::string> draw_all(const Library& library,
     return none;
 }
 
-void require_no_leak(const Rows& data, size_t least_types) {
+void require_no_leak(const Rows& data, size_t least_types, bool plain = false) {
     const Library library;
     const std::string path = scratch("draws.jsonl");
-    const auto none = draw_all(library, data, path);
+    const auto none = draw_all(library, data, path, plain);
     const Row table = Row::parse(run_python("leak_probe.py", {path}));
     std::string report;
     for (const auto& [type, row] : table.items()) {
@@ -101,6 +102,11 @@ void require_no_leak(const Rows& data, size_t least_types) {
 TEST_CASE("no drawn instruction tells its truth on the example data", "[instructions][leak]") {
     const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
     require_no_leak(data, 12);
+}
+
+TEST_CASE("no plain instruction tells its truth on the example data", "[instructions][leak]") {
+    const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
+    require_no_leak(data, 12, true);
 }
 
 TEST_CASE("no drawn instruction tells its truth on long model answers", "[instructions][leak]") {

@@ -2,6 +2,8 @@
 // emitted holds by the checkers on the stored texts, and most records give all they can.
 #include "harness.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <fstream>
 
 using namespace samara::test;
@@ -61,4 +63,38 @@ TEST_CASE(
         ++inter;
     }
     CHECK(inter > 180);  // measured 204 of 204
+}
+
+TEST_CASE(
+    "Without negation no prompt asks for the opposite, and types without values are counted") {
+    Room room({own("samara_mapl"), own("samara_instructions")}, {"samara.ifeval"});
+    const auto records = example_records(60);
+    const std::string synthesizer = GENERATE("samara.mapl_intra", "samara.mapl_inter");
+    Given given = {
+        {"count", std::vector<int64_t>{1, 2}},
+        {"functions", std::vector<std::string>{"startend:end_checker", "keywords:existence"}},
+        {"negation", false}};
+    size_t asked = 0, followed = 0;
+    for (const Group& g : room.run(synthesizer, records, given)) {
+        for (const Candidate& c : g.candidates) {
+            if (c.instructions.empty()) {
+                continue;
+            }
+            verified_truths(*room.set, c);
+            for (const auto& one : nlohmann::json::parse(c.instructions)) {
+                CHECK(one["negated"] == false);
+                ++asked;
+                followed += one["truth"] ? 1 : 0;
+            }
+        }
+    }
+    CHECK(asked > 100);
+    CHECK(followed > asked / 4);
+    CHECK(followed < asked * 3 / 4);
+    given["functions"] = std::vector<std::string>{"punctuation:no_comma"};
+    given["count"] = std::vector<int64_t>{1, 1};
+    if (synthesizer == "samara.mapl_intra") {
+        CHECK(room.run(synthesizer, records, given).empty());
+        CHECK(room.logged.back().find("discarded for ") != std::string::npos);
+    }
 }

@@ -141,6 +141,11 @@ TEST_CASE("instruction types of all libraries are one sorted list, checked, solv
     CHECK_THAT(
         error->what(),
         ContainsSubstring("'test:long' comes from two plugins") && ContainsSubstring("test.twin"));
+
+    const Plugin& stutter = plugin(library("evil_others"), "test.stutter");
+    const auto twice = thrown([&] { set.add(stutter, bind(stutter)); });
+    REQUIRE(twice);
+    CHECK_THAT(twice->what(), ContainsSubstring("'test:once' is named twice"));
 }
 
 TEST_CASE("instruction faults: refused input is data, a broken contract is the plugin's",

@@ -57,6 +57,20 @@ void say(const std::string& name, const Preparation& prepared) {
     log::info(name + ": " + std::to_string(prepared.groups.size()) + " groups, " +
               (prepared.reused ? "reused from the cache" : "synthesised and cached") + " (key " +
               prepared.key.digest().substr(0, 12) + ")");
+    // What is missing from the data is said at every run, also when the groups come from a cache.
+    const Json summary = Json::parse(prepared.summary);
+    const auto warn = [&](int64_t n, const std::string& what, const Json& first) {
+        if (n > 0) {
+            log::warning(name + ": " + std::to_string(n) + " " + what +
+                         (first.empty() ? "" : ", first: " + first.dump()));
+        }
+    };
+    const Json& too_long = summary["too_long"];
+    warn(summary["bad_rows"], "malformed rows skipped", summary["first_bad"]);
+    warn(too_long["candidates"],
+         "candidates over max_tokens removed, and with them " + too_long["relations"].dump() +
+             " relations and " + too_long["groups"].dump() + " whole groups",
+         too_long["first"]);
 }
 
 Data prepare_all(const Plan& plan,

@@ -37,6 +37,8 @@ CacheKey make_key(const DataSpec& data,
                   const Synthesis& synthesis,
                   const Encoder& encoder) {
     CacheKey key;
+    // Raise it when reading, merging, encoding or the summary's layout change what is stored.
+    key.parts.push_back({"preparation", "2"});
     key.parts.push_back({"data", report.content_hash});
     std::string rules =
         "format=" + data.format + ";prompt=" + data.prompt + ";response=" + data.response +
@@ -76,7 +78,8 @@ std::vector<Group> synthesize(const std::vector<Record>& records,
                               uint64_t seed,
                               Synthesis& synthesis,
                               const HostHooks& hooks,
-                              Json& skipped) {
+                              Json& skipped,
+                              RemovalReport& removed) {
     constexpr int64_t kRecordsPerCall = 256;  // between two looks at the cancel token
     const auto count = static_cast<int64_t>(records.size());
     std::vector<std::vector<Group>> per_record(records.size());
@@ -106,8 +109,8 @@ std::vector<Group> synthesize(const std::vector<Record>& records,
     std::vector<Group> merged;
     for (size_t r = 0; r < records.size(); ++r) {
         if (!per_record[r].empty()) {
-            merged.push_back(
-                merge_groups(static_cast<int64_t>(r), records[r], std::move(per_record[r])));
+            merged.push_back(merge_groups(
+                static_cast<int64_t>(r), records[r], std::move(per_record[r]), &removed));
         }
     }
     return merged;
@@ -174,13 +177,23 @@ Preparation prepare(const DataSpec& data,
         return out;
     }
     Json skipped = Json::object();
-    out.groups = synthesize(records, seed, synthesis, hooks, skipped);
+    RemovalReport removed;
+    out.groups = synthesize(records, seed, synthesis, hooks, skipped, removed);
     EncodeReport encoding;
     encode_groups(out.groups, encoder, data, encoding, hooks.cancelled);
-    Json summary = {{"rows", report.rows}, {"bad_rows", report.bad_rows}, {"skipped", skipped}};
+    Json summary = {{"rows", report.rows},
+                    {"bad_rows", report.bad_rows},
+                    {"first_bad", report.first_bad},
+                    {"duplicate_ids", report.duplicate_ids},
+                    {"skipped", skipped},
+                    {"compared_with_itself", removed.same_contrasts + removed.self_preferences}};
     summary.update(count_relations(out.groups));
     summary["unclean_borders"] = encoding.unclean_borders;
-    summary["too_long"] = encoding.too_long;
+    summary["too_long"] = {{"candidates", encoding.too_long},
+                           {"prompt_alone", encoding.prompt_too_long},
+                           {"relations", encoding.removed.relations},
+                           {"groups", encoding.removed.groups},
+                           {"first", encoding.first_too_long}};
     if (out.groups.empty()) {
         throw Error(Code::data,
                     "no group is left to train on after synthesis and the token limit",

@@ -8,9 +8,12 @@
 //   out = samara::Json::object().set("num_words", n + 1).set("relation", "at least").dump();
 //
 // Equal values give equal texts on every machine: dump() is part of what caches are keyed by.
+// Members are compared and written in the order in which they were set, so write them in one order.
 //
 // Errors  parse() and get_*() fail the current call (core.hpp); everything else is total.
 // Threads plain values; try_parse() and dump() need no call and run anywhere.
+// Cost    find() and set() look through all members: made for objects with a handful of keys.
+// Text    Bytes are passed on as they are; whether they are UTF-8 is not looked at here.
 #pragma once
 #include "core.hpp"
 
@@ -23,14 +26,17 @@
 
 namespace samara {
 
-/// One JSON value.  Read with the typed getters; build with Json::object() and set().
+/// One JSON value, which owns everything below it.  Read with the typed getters; build with
+/// Json::object() and set().  Pointers that the getters give die when the value changes or dies: do
+/// not take them from a temporary.
 class Json {
 public:
     using List = std::vector<Json>;
     using Members = std::vector<std::pair<std::string, Json>>;
     using Data = std::variant<std::nullptr_t, bool, int64_t, double, std::string, List, Members>;
 
-    // Made implicitly from what it can hold; a default one is null.
+    // Made implicitly from what it can hold; a default one is null.  Unsigned numbers above
+    // 2^63 - 1 wrap, and a char is a number: write "a" for a text.
     Json() : data_(nullptr) {}
     Json(std::nullptr_t) : data_(nullptr) {}
     Json(bool b) : data_(b) {}
@@ -48,7 +54,8 @@ public:
         return out;
     }
 
-    /// Parses `source`; fails the call, naming the byte, when it is no JSON value.
+    /// Parses `source`, one value with white space around it; fails the call, quoting the first 80
+    /// bytes, when it is no JSON value.  Without exceptions it then gives null.
     static Json parse(std::string_view source) {
         std::optional<Json> value = try_parse(source);
         if (!value) {
@@ -57,7 +64,8 @@ public:
         }
         return std::move(*value);
     }
-    /// The same without a call: nothing when it is no JSON value.
+    /// The same without a call: nothing when it is no JSON value.  Integers that fit in 64 bits are
+    /// exact, larger ones become doubles; a number beyond the doubles is refused.
     static std::optional<Json> try_parse(std::string_view source) {
         Reader reader{source};
         Json value;
@@ -71,7 +79,7 @@ public:
     bool is_object() const { return std::holds_alternative<Members>(data_); }
     const Data& data() const { return data_; }
 
-    /// Typed views; nullptr when the value has another type.
+    /// Typed views; nullptr when the value has another type.  integer() is nullptr for 3.0 and 1e2.
     const bool* truth() const { return std::get_if<bool>(&data_); }
     const int64_t* integer() const { return std::get_if<int64_t>(&data_); }
     const std::string* string() const { return std::get_if<std::string>(&data_); }
@@ -84,7 +92,7 @@ public:
         return d == nullptr ? std::nullopt : std::optional(*d);
     }
 
-    /// Member of an object; nullptr if absent.
+    /// Member of an object; nullptr if absent, and for everything that is no object.
     const Json* find(std::string_view key) const {
         if (const Members* all = members()) {
             for (const auto& [name, value] : *all) {
@@ -94,7 +102,8 @@ public:
         return nullptr;
     }
     /// Required members of kwargs: fail the call when absent or of another type, naming the key,
-    /// so that a person reads "argument 'n' must be an integer".  3.0 is no integer.
+    /// so that a person reads "argument 'n' must be an integer".  3.0 is no integer.  Without
+    /// exceptions they then give 0 or an empty value.
     int64_t get_integer(std::string_view key) const {
         const Json* value = find(key);
         if (value == nullptr || value->integer() == nullptr) {
@@ -127,7 +136,8 @@ public:
         return out;
     }
 
-    /// Adds or replaces a member; makes an object of anything else.
+    /// Adds or replaces a member (which keeps its place); makes an object of anything else,
+    /// whatever it held.  Returns *this, so that calls can be strung together.
     Json& set(std::string key, Json value) {
         if (!is_object()) { data_ = Members{}; }
         for (auto& [name, old] : std::get<Members>(data_)) {
@@ -147,6 +157,10 @@ public:
     }
 
     /// Text on one line, members in their order, ", " and ": " as separators; UTF-8 stays as it is.
+    /// A double without fraction is written without a point and is read back as an integer; NaN and
+    /// infinity become null.
+    ///     Json::object().set("n", 3).set("relation", "at least").dump()
+    ///     gives {"n": 3, "relation": "at least"}
     std::string dump() const {
         std::string out;
         write(out);

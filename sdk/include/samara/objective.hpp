@@ -10,8 +10,17 @@
 //           out[0] = samara::relu(in[1] - in[0]);
 //       }
 //   };
-//   const samara_plugin hinge = samara::objective<Hinge>({.id = "vendor.hinge", .doc = "Hinge on
-//   the gap."}); SAMARA_PLUGINS(&hinge)
+//   const samara_plugin hinge = samara::objective<Hinge>(
+//       {.id = "vendor.hinge", .doc = "Hinge on the gap."});
+//   SAMARA_PLUGINS(&hinge)
+//
+// Math     loss of a run = sum_objectives weight_o * sum_losses coefficient *
+//          sum_tags w_tag * sum_items(weight * out) / normaliser, over one optimizer step.
+//          gap.C = (C[i] - C[j]) - (C[k] - C[l]), without the second part in a preference.
+//          One line on gaps serves reward models, DPO and MAPL's relations alike: Bradley-Terry
+//          (arXiv 2305.18290 eq. 7) is -log_sigmoid(beta * in[0]) with the column gap.score.
+// Order    describe (columns, losses) once, when the run is set up; weigh once per step, then
+//          forward once per micro-batch; an evaluation is one weigh and its forwards.
 #pragma once
 #include "tensor.hpp"
 
@@ -20,6 +29,16 @@ namespace samara {
 /// A loss with one value per item of `level`, divided by `normaliser` over the whole optimizer
 /// step. `coupled` says that one item's loss depends on others (a sort, a batch mean): the host
 /// then calls the objective once per step on all columns.
+///
+/// name         distinct in the objective
+/// level        SAMARA_PER_RELATION [R], SAMARA_PER_CANDIDATE [N], SAMARA_PER_TOKEN [T],
+///              SAMARA_SCALAR [], which is always coupled
+/// normaliser   SAMARA_BY_WEIGHT (sum of the items' weights), _BY_ITEMS, _BY_CANDIDATES,
+///              _BY_GROUPS, _BY_NOTHING (1); samara.h, section 6
+/// coefficient  finite; a fixed factor between the losses of one objective.  What a user may want
+///              to change is a parameter, and then a `losses()` that depends on it
+/// A pipeline without tokens refuses SAMARA_PER_TOKEN, one that cannot train coupled losses refuses
+/// them: by name, before a model is loaded.
 constexpr samara_loss loss(const char* name, int64_t level = SAMARA_PER_RELATION,
                            int64_t normaliser = SAMARA_BY_WEIGHT, double coefficient = 1.0,
                            bool coupled = false) {
@@ -29,28 +48,44 @@ constexpr samara_loss loss(const char* name, int64_t level = SAMARA_PER_RELATION
 /// What class T may have.
 ///
 /// Columns  `static constexpr const char* columns[]`, or a member function `columns()` that returns
-///          a span for sets that depend on parameters.  A trailing '?' makes a column optional:
-///          absent is an empty Tensor.
+///          a span for sets that depend on parameters (the array lives as long as the object).  A
+///          trailing '?' makes a column optional: absent is an empty Tensor.  Others that the
+///          pipeline has not are refused before a model is loaded.  Asking for rel.margin or
+///          rel.flip says that they are honoured; data that has some is refused for an objective on
+///          gaps that does not ask.  At least one column, no name twice.
 /// Losses   `static constexpr samara_loss losses[]`, or `losses()`, alike.
 /// Orders   `static constexpr int64_t orders`: 1 preferences, 2 contrasts, 3 both.  Default 3:
 ///          right for every objective that reads gaps.  One that reads rel.i and rel.j itself says
-///          what it understands.
+///          what it understands; contrasts that it would see and does not understand are refused
+///          before a model is loaded, by tag.
 /// Forward  `void forward(std::span<const Tensor> in, std::span<Tensor> out)`: in the order of
 ///          columns and losses.  Every loss has its level's shape ([R], [N], [T] or []), is
 ///          floating, finite, on the columns' device, and depends on a differentiable column.
-///          Inputs are read-only.
+///          Inputs are read-only; in[c] and out[m] are valid during the call.  R, N and T may be 0:
+///          an empty loss is right then.  Floats are float32, float64 in checks; indices int64.
+///          A loss left empty is a fault, one that is not finite ends the run (exit code 7).
 /// Arrays   `void value_and_grad(std::span<const samara_array> in, std::span<const samara_array>
 ///          weights, std::span<const samara_array> losses, std::span<const samara_array> grads)`:
 ///          plain memory, no tensors.  Write losses[m].data and, where grads[c].data is not NULL,
 ///          the derivative of sum_m sum(weights[m] * losses[m]) by column c (zeroed by the host).
+///          Every float is float64, whatever the run's; an absent optional column has data NULL.
+///          `weights` hold all factors of the formula above.  Losses start as NaN, so one that is
+///          not written is found.  Used only where there is no forward.
 /// Weigh    `void weigh(std::span<const samara_array> in, std::span<const samara_array> weights)`:
 ///          optional; the items' weights from the columns that need no model (the others are NULL),
-///          before the first forward.
+///          before the first forward.  weights[m].data: float64, shape of loss m, holding the
+///          defaults (rel.weight; the candidate's weight, 0 if auxiliary); change them in place to
+///          finite numbers >= 0.  They cover the whole step, so R and N are the step's here.
+///          Example: an objective that trains on one tag's candidates only sets the others' to 0.
 /// State    as in core.hpp (Stateful).  `forward` must not change state while info().evaluating is
-///          1.
-/// Threads  one call at a time on one object.
+///          1.  It runs once per micro-batch, and the split of a step into micro-batches must not
+///          show in the result: change state when info().step has changed.
+/// Threads  one call at a time on one object, on the run's thread.
+/// Errors   fail(); a broken rule is a fault that names plugin, function and rule.
 template <class T>
 struct ObjectiveAdapter {
+    // What T has.  A function with another signature is not seen: without forward and
+    // value_and_grad the assertion below tells, a misspelt weigh goes unnoticed.
     static constexpr bool kHasForward =
         requires(T o, std::span<const Tensor> in, std::span<Tensor> out) {
         o.forward(in, out);
@@ -142,7 +177,8 @@ struct ObjectiveAdapter {
                                                kHasWeigh ? weigh : nullptr};
 };
 
-/// The descriptor of objective T.
+/// The descriptor of objective T, for SAMARA_PLUGINS.  `about.flags`: add SAMARA_STOPS_GRADIENT
+/// when forward uses detach() on purpose, else `samara plugins check` compares and complains.
 template <class T>
 constexpr samara_plugin objective(const About& about) {
     return describe_plugin<T>(about, "objective/1", &ObjectiveAdapter<T>::table);

@@ -119,6 +119,11 @@ struct Types {
 struct Twin : Types {
     using Types::Types;
 };
+/// The same type id twice.
+struct Stutter : Types {
+    using Types::Types;
+    static constexpr samara::InstructionType types[] = {{"test:once", ""}, {"test:once", ""}};
+};
 
 constexpr samara_plugin kOptimizer =
     samara::optimizer<Optimizer>({.id = "test.evil_optimizer", .doc = "evil"});
@@ -126,7 +131,9 @@ constexpr samara_plugin kStateful =
     samara::optimizer<Stateful>({.id = "test.stateful", .doc = "counts its steps"});
 constexpr samara_plugin kTypes = samara::instructions<Types>({.id = "test.types", .doc = "evil"});
 constexpr samara_plugin kTwin = samara::instructions<Twin>({.id = "test.twin", .doc = "evil"});
+constexpr samara_plugin kStutter =
+    samara::instructions<Stutter>({.id = "test.stutter", .doc = "evil"});
 
 }  // namespace
 
-SAMARA_PLUGINS(&kOptimizer, &kStateful, &kTypes, &kTwin)
+SAMARA_PLUGINS(&kOptimizer, &kStateful, &kTypes, &kTwin, &kStutter)
