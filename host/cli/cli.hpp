@@ -20,6 +20,18 @@ struct Common {
     bool json = false;
 };
 
+void add_common_options(CLI::App& app, Common& common);
+
+/// Arguments of `samara run`.
+struct RunArguments {
+    std::string file;
+    std::vector<std::string> set;
+    bool resume = false, dry_run = false;
+    std::string route;  ///< --fp32-route: for comparisons
+};
+/// Declares the verb `run` with these arguments, which must outlive `app`.
+CLI::App* add_run_options(CLI::App& app, RunArguments& arguments);
+
 /// What main() runs after parsing; returns the exit status.
 using Action = std::function<int()>;
 

@@ -47,6 +47,13 @@ int received_signal() {
     return signal_seen.load();
 }
 
+void add_common_options(CLI::App& app, Common& common) {
+    app.add_option("--plugin-dir", common.plugin_dirs, "look for plugins here first (repeatable)");
+    app.add_flag("--allow-insecure-plugin-dir",
+                 common.allow_insecure,
+                 "load plugins that other users could have written");
+}
+
 SearchPath search_path(const Common& common) {
     SearchPath path;
     path.allow_insecure = common.allow_insecure;

@@ -1,4 +1,5 @@
-// The `samara` command: parses, runs one verb, turns every error into a message and an exit status.
+// The host of the `samara` command (libexec/samara-host; front.cpp is the door): parses, runs one
+// verb, turns every error into a message and an exit status.
 #include "cli/cli.hpp"
 #include "core/log/log.hpp"
 #include "core/store/store.hpp"
@@ -23,10 +24,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     app.fallthrough();
     Common common;
-    app.add_option("--plugin-dir", common.plugin_dirs, "look for plugins here first (repeatable)");
-    app.add_flag("--allow-insecure-plugin-dir",
-                 common.allow_insecure,
-                 "load plugins that other users could have written");
+    add_common_options(app, common);
     Action action;
     for (const auto add : {add_run,
                            add_check,

@@ -1,5 +1,4 @@
-// samara run: the pipeline of a configuration; samara check: every mistake in it, without loading a
-// model.
+// samara run: the pipeline of a configuration.
 #include "cli/cli.hpp"
 #include "core/log/log.hpp"
 #include "core/store/files.hpp"
@@ -17,13 +16,6 @@
 
 namespace samara::host::cli {
 namespace {
-
-struct RunArguments {
-    std::string file;
-    std::vector<std::string> set;
-    bool resume = false, dry_run = false;
-    std::string route;  ///< --fp32-route: for comparisons
-};
 
 // On a terminal one line that is rewritten; otherwise a plain line whenever a step or a phase ends.
 class Display {
@@ -110,35 +102,9 @@ int do_run(const RunArguments& arguments, const Common& common) {
 }  // namespace
 
 void add_run(CLI::App& app, Common& common, Action& action) {
-    auto arguments = std::make_shared<RunArguments>();
-    CLI::App* verb = app.add_subcommand("run", "train as a configuration says");
-    verb->add_option("FILE", arguments->file, "configuration (TOML)")->required();
-    verb->add_option("--set", arguments->set, "override a key: train.max_steps=10 (repeatable)");
-    verb->add_flag("--resume", arguments->resume, "continue the run in its own folder");
-    verb->add_flag("--dry-run", arguments->dry_run, "print the resolved configuration and stop");
-    verb->add_option(
-        "--fp32-route", arguments->route, "stock or onednn instead of the measured choice");
-    verb->callback([arguments, &common, &action] {
+    const auto arguments = std::make_shared<RunArguments>();
+    add_run_options(app, *arguments)->callback([arguments, &common, &action] {
         action = [arguments, &common] { return do_run(*arguments, common); };
-    });
-}
-
-void add_check(CLI::App& app, Common& common, Action& action) {
-    auto arguments = std::make_shared<RunArguments>();
-    CLI::App* verb =
-        app.add_subcommand("check", "name every mistake of a configuration; loads no model");
-    verb->add_option("FILE", arguments->file, "configuration (TOML)")->required();
-    verb->add_option("--set", arguments->set, "override a key (repeatable)");
-    verb->callback([arguments, &common, &action] {
-        action = [arguments, &common] {
-            const auto registry = open_registry(common);
-            const LoadedConfig config = load_plan(arguments->file, arguments->set, *registry);
-            for (const std::string& warning : config.warnings) {
-                log::warning(warning);
-            }
-            std::printf("%s: no problems\n", arguments->file.c_str());
-            return 0;
-        };
     });
 }
 

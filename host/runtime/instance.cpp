@@ -190,23 +190,6 @@ const samara_host& services() {
     return table;
 }
 
-uint64_t least_table_size(const std::string& kind) {
-    // End of the last field of the first release; stays when a table grows.
-    if (kind == "synthesizer/1") {
-        return offsetof(samara_synthesizer, synthesize) + sizeof(void*);
-    }
-    if (kind == "objective/1") {
-        return offsetof(samara_objective, weigh) + sizeof(void*);
-    }
-    if (kind == "optimizer/1") {
-        return offsetof(samara_optimizer, step_arrays) + sizeof(void*);
-    }
-    if (kind == "instruction/1") {
-        return offsetof(samara_instructions, phrase) + sizeof(void*);
-    }
-    return 0;
-}
-
 Instance::Instance(const Plugin& plugin,
                    const char* kind,
                    const BoundParams& params,

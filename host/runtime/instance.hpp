@@ -14,10 +14,6 @@ struct Lifecycle {
     SAMARA_LIFECYCLE
 };
 
-/// Size of a kind's table in its first release: the least that a plugin may have.  0: an unknown
-/// kind.
-uint64_t least_table_size(const std::string& kind);
-
 class Instance {
 public:
     /// Checks the kind and creates the object.  Error(Code::plugin) when the plugin refuses.

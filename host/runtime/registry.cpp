@@ -71,6 +71,25 @@ std::unique_ptr<Loaded> open_library(const PluginFile& file) {
     return loaded;
 }
 
+// Size of a kind's table in its first release: the least that a plugin may have.  0: an unknown
+// kind.
+uint64_t least_table_size(const std::string& kind) {
+    // End of the last field of the first release; stays when a table grows.
+    if (kind == "synthesizer/1") {
+        return offsetof(samara_synthesizer, synthesize) + sizeof(void*);
+    }
+    if (kind == "objective/1") {
+        return offsetof(samara_objective, weigh) + sizeof(void*);
+    }
+    if (kind == "optimizer/1") {
+        return offsetof(samara_optimizer, step_arrays) + sizeof(void*);
+    }
+    if (kind == "instruction/1") {
+        return offsetof(samara_instructions, phrase) + sizeof(void*);
+    }
+    return 0;
+}
+
 /// Judges one descriptor; empty if it is good.
 std::string fault_of(const samara_plugin* p) {
     if (p == nullptr || !SAMARA_HAS(p, samara_plugin, vtable)) {

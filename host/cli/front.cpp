@@ -1,0 +1,82 @@
+// The command `samara`: a door without LibTorch.  Loading LibTorch takes 0.2 s, so whatever must
+// answer at once is done here: `check`, and every mistake in the configuration of a `run`.  All
+// else, parsing of other verbs and --help included, is ../libexec/samara-host (main.cpp), which
+// takes this process over.
+#include "cli/cli.hpp"
+#include "core/log/log.hpp"
+#include "runtime/error.hpp"
+
+#include <cerrno>
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <unistd.h>
+
+namespace samara::host::cli {
+namespace {
+
+[[noreturn]] void become_host(char** argv) {
+    namespace fs = std::filesystem;
+    const fs::path self = fs::read_symlink("/proc/self/exe");
+    const std::string host = (self.parent_path().parent_path() / "libexec/samara-host").string();
+    ::execv(host.c_str(), argv);
+    throw Error(Code::io,
+                std::string("cannot start the host: ") + std::strerror(errno),
+                host,
+                "bin/samara and libexec/samara-host belong together: install both");
+}
+
+// The same checks as the host's, and nothing printed unless they fail: the host prints the rest.
+void preflight(const RunArguments& arguments, const Common& common) {
+    Registry registry(search_path(common));
+    try {
+        static_cast<void>(load_plan(arguments.file, arguments.set, registry));
+    } catch (const Error&) {
+        print_notices(registry);
+        throw;
+    }
+}
+
+int run(int argc, char** argv) {
+    CLI::App app;
+    app.set_help_flag();
+    app.require_subcommand(1);
+    app.fallthrough();
+    Common common;
+    add_common_options(app, common);
+    Action action;
+    RunArguments arguments;
+    add_run_options(app, arguments)->callback([&] {
+        action = [&]() -> int {
+            preflight(arguments, common);
+            become_host(argv);
+        };
+    });
+    add_check(app, common, action);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError&) {
+        become_host(argv);
+    }
+    return action();
+}
+
+}  // namespace
+}  // namespace samara::host::cli
+
+int main(int argc, char** argv) {
+    std::setlocale(LC_ALL, "C");  // as in main.cpp
+    samara::host::log::init_stderr(samara::host::cli::is_terminal(2) &&
+                                   std::getenv("NO_COLOR") == nullptr);
+    try {
+        return samara::host::cli::run(argc, argv);
+    } catch (const samara::host::Error& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return static_cast<int>(error.code());
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "samara: %s\n", error.what());
+        return static_cast<int>(samara::host::Code::internal);
+    }
+}
