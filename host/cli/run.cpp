@@ -76,7 +76,7 @@ int do_run(const RunArguments& arguments, const Common& common) {
     }
     RunOptions options;
     options.resume = arguments.resume;
-    options.cache_folder = cache_folder() + "/groups";
+    options.cache_folder = cache_folder();
     options.cancelled = cancelled;
     options.environment = {
         {"samara", SAMARA_VERSION},

@@ -61,6 +61,8 @@ public:
     [[nodiscard]] virtual Scored forward(std::span<const Group* const> groups, Wanted wanted) = 0;
     /// All trainable tensors in a fixed order; the same objects for the model's life.
     [[nodiscard]] virtual std::vector<Parameter>& parameters() = 0;
+    /// SHA-256 over names and bytes of all parameters and what the forward depends on beside them.
+    [[nodiscard]] virtual std::string fingerprint() const = 0;
     /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) into the
     /// existing folder.
     virtual void save(const std::string& folder) const = 0;

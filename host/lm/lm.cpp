@@ -2,7 +2,9 @@
 #include "lm/lm.hpp"
 
 #include "lm/model/folder.hpp"
+#include "lm/model/json.hpp"
 #include "lm/model/probe.hpp"
+#include "lm/text/tokenizer.hpp"
 #include "runtime/error.hpp"
 
 #include <ATen/ATen.h>
@@ -119,6 +121,18 @@ Scored DecoderModel::forward(std::span<const Group* const> groups, Wanted wanted
             at::zeros({n}, targets.options()).index_add(0, tensors.tok_candidate, scored.tok_logp);
     }
     return scored;
+}
+
+std::string DecoderModel::fingerprint() const {
+    const std::string config = read_text(request_.path + "/config.json");
+    std::vector<at::Tensor> values;
+    std::vector<std::string_view> parts{config, request_.dtype};
+    for (const Parameter& parameter : weights_.parameters) {
+        const at::Tensor& value = values.emplace_back(parameter.value.detach().cpu().contiguous());
+        parts.emplace_back(parameter.name);
+        parts.emplace_back(static_cast<const char*>(value.const_data_ptr()), value.nbytes());
+    }
+    return hash_parts(parts);
 }
 
 void DecoderModel::save(const std::string& folder) const {

@@ -14,6 +14,7 @@ public:
     [[nodiscard]] int64_t tree_tokens(const Group& group) const override;
     [[nodiscard]] Scored forward(std::span<const Group* const> groups, Wanted wanted) override;
     [[nodiscard]] std::vector<Parameter>& parameters() override { return weights_.parameters; }
+    [[nodiscard]] std::string fingerprint() const override;
     void save(const std::string& folder) const override;
     [[nodiscard]] std::map<std::string, std::string> facts() const override;
     [[nodiscard]] Weights& weights() { return weights_; }

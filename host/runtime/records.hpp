@@ -43,6 +43,10 @@ struct Candidate {
     bool auxiliary = false;  ///< scored, but in no default loss
     double weight = 1.0;
     std::string tag;
+    /// Pipeline dpo: log-probabilities of the response under the reference model, nats; summed, and
+    /// of each token.  Set by the host before training (core/train/reference.hpp).
+    double ref_logp = 0;
+    std::vector<double> ref_tok_logp;
     std::string instructions;  ///< JSON array of {"id","kwargs","negated","text","truth"}, or empty
 };
 

@@ -321,9 +321,9 @@ TEST_CASE("Required keys are asked for, each by name") {
 TEST_CASE("What a later version will have is refused by name") {
     const Folder folder;
     const Problem problem =
-        folder.problem(replaced(kBase, "[run]\n", "[run]\npipeline = \"dpo\"\n"));
-    CHECK(problem.what == "run.pipeline: 'dpo' is not available in this version");
-    CHECK(problem.help == "this version has 'reward'");
+        folder.problem(replaced(kBase, "[run]\n", "[run]\npipeline = \"ppo\"\n"));
+    CHECK(problem.what == "run.pipeline: 'ppo' is not available in this version");
+    CHECK(problem.help == "this version has one of 'reward', 'dpo'");
     CHECK(folder.problem(kBase, {"data.too_long=truncate_prompt"}).what ==
           "data.too_long: 'truncate_prompt' is not available in this version");
     CHECK(folder.problem("base = \"other.toml\"\n" + kBase).what ==

@@ -97,11 +97,11 @@ TEST_CASE("the gradient of a contrast reaches all four ends with the right signs
 }
 
 TEST_CASE("columns of other pipelines are refused with the pipelines that have them") {
-    CHECK_FALSE(why_unavailable("gap.score"));
-    CHECK_FALSE(why_unavailable("meta.anything"));
-    CHECK(why_unavailable("gap.ref_logp")->find("dpo") != std::string::npos);
-    CHECK(why_unavailable("tok.advantage")->find("ppo") != std::string::npos);
-    CHECK(why_unavailable("scores")->find("no pipeline") != std::string::npos);
+    CHECK_FALSE(why_unavailable("gap.score", "reward", "initial"));
+    CHECK_FALSE(why_unavailable("meta.anything", "reward", "initial"));
+    CHECK(why_unavailable("gap.ref_logp", "reward", "initial")->find("dpo") != std::string::npos);
+    CHECK(why_unavailable("tok.advantage", "reward", "initial")->find("ppo") != std::string::npos);
+    CHECK(why_unavailable("scores", "reward", "initial")->find("no pipeline") != std::string::npos);
 }
 
 TEST_CASE("schedules warm up linearly and then follow their curve") {

@@ -30,6 +30,7 @@ public:
         check_top_level(root_, problems_);
         load_run();
         load_model();
+        load_dpo();
         load_data();
         load_plugins();
         load_uses();
@@ -75,31 +76,55 @@ private:
         write(run);
     }
 
+    // The absolute path of a model folder, or "cache:NAME"; a missing folder is a problem.
+    std::string model_path(const std::string& path, const std::string& key, Where at) {
+        const bool cached = path.starts_with("cache:");
+        const std::string full = cached || path.empty() ? path : absolute(path);
+        if (path.empty() || problems_.has(at)) {
+            return full;
+        }
+        try {
+            const std::string folder = model_folder(full);
+            if (!fs::is_directory(folder) && cached) {
+                // Scripts may fetch it between a check and a run.
+                warn(at, key + ": '" + path + "' is not in the cache (" + folder + ")");
+            } else if (!fs::is_directory(folder)) {
+                problems_.add(
+                    at,
+                    key + ": no folder '" + path + "'",
+                    "looked at " + folder + "; paths are relative to the configuration file");
+            }
+        } catch (const Error& error) {
+            const Problem& problem = error.problems().front();
+            problems_.add(at, key + ": " + problem.what, problem.help);
+        }
+        return full;
+    }
+
     void load_model() {
         const Bound model = read("model");
-        const std::string path = model.text("path");
         loaded_.plan.dtype = model.text("dtype");
-        const bool cached = path.starts_with("cache:");
-        loaded_.plan.model_path = cached || path.empty() ? path : absolute(path);
-        if (!path.empty() && !problems_.has(model.where("path"))) {
-            try {
-                const std::string folder = model_folder(loaded_.plan.model_path);
-                if (!fs::is_directory(folder) && cached) {
-                    // Scripts may fetch it between a check and a run.
-                    warn(model.where("path"),
-                         "model.path: '" + path + "' is not in the cache (" + folder + ")");
-                } else if (!fs::is_directory(folder)) {
-                    problems_.add(
-                        model.where("path"),
-                        "model.path: no folder '" + path + "'",
-                        "looked at " + folder + "; paths are relative to the configuration file");
-                }
-            } catch (const Error& error) {
-                const Problem& problem = error.problems().front();
-                problems_.add(model.where("path"), "model.path: " + problem.what, problem.help);
-            }
-        }
+        loaded_.plan.model_path = model_path(model.text("path"), "model.path", model.where("path"));
         write(model);
+    }
+
+    void load_dpo() {
+        const Bound dpo = read("dpo");
+        if (loaded_.plan.pipeline != "dpo") {
+            if (const Node* node = root_.find("dpo"); node != nullptr) {
+                problems_.add(
+                    node->at,
+                    "[dpo] has no effect with run.pipeline = \"" + loaded_.plan.pipeline + "\"",
+                    "remove it, or set run.pipeline = \"dpo\"");
+            }
+            return;
+        }
+        const std::string reference = dpo.text("reference");
+        loaded_.plan.reference =
+            reference == "initial" || reference == "none"
+                ? reference
+                : model_path(reference, "dpo.reference", dpo.where("reference"));
+        write(dpo);
     }
 
     void check_file(const std::string& path, const std::string& key, Where at) {

@@ -48,13 +48,14 @@ struct EvalSpec {
 struct Plan {
     std::string file;  ///< absolute path of the configuration
     // [run]
-    std::string pipeline = "reward";
-    std::string output;  ///< absolute
+    std::string pipeline = "reward";  ///< reward | dpo
+    std::string output;               ///< absolute
     uint64_t seed = 0;
     std::string device = "cpu";
     // [model]
     std::string model_path;  ///< as written ("cache:NAME" or absolute)
     std::string dtype = "float32";
+    std::string reference = "initial";  ///< [dpo] initial | none | as model_path
     DataSpec data;
     std::vector<std::string> plugin_files;  ///< [plugins] load, absolute; already in the registry
     std::vector<PluginUse> instructions;

@@ -44,17 +44,19 @@ std::vector<Key> plugin_keys(const char* doc) {
 }
 
 Section run_section() {
-    return {"run",
-            false,
-            {choice("pipeline",
-                    "\"reward\"",
-                    "reward|dpo|ppo",
-                    "what is trained: a reward model",
-                    "dpo|ppo"),
-             text("output", nullptr, "the run's folder, relative to the working directory"),
-             count("seed", "0", "of every random choice: same seed, same run", 0, kInf),
-             choice("device", "\"cpu\"", "cpu|cuda|auto", "where the model computes", "cuda|auto")},
-            "What the run is."};
+    return {
+        "run",
+        false,
+        {choice("pipeline",
+                "\"reward\"",
+                "reward|dpo|ppo",
+                "what is trained: a reward model (a linear head on the last token), or a policy "
+                "by implicit rewards: score = log-prob of the response minus the reference's",
+                "ppo"),
+         text("output", nullptr, "the run's folder, relative to the working directory"),
+         count("seed", "0", "of every random choice: same seed, same run", 0, kInf),
+         choice("device", "\"cpu\"", "cpu|cuda|auto", "where the model computes", "cuda|auto")},
+        "What the run is."};
 }
 
 Section model_section() {
@@ -126,6 +128,17 @@ Section data_section() {
          blind("response", "blind training: the same for the responses"),
          max_records()},
         "The preferences to train on."};
+}
+
+Section dpo_section() {
+    return {"dpo",
+            false,
+            {text("reference",
+                  "\"initial\"",
+                  "whose log-probs are subtracted: `initial`, the model as it is before the first "
+                  "step; `none`, nobody's (SimPO, ORPO, SFT); or a folder like `model.path`. "
+                  "Computed once and cached")},
+            "Only with `pipeline = \"dpo\"`."};
 }
 
 Section objective_section() {
@@ -240,6 +253,7 @@ const std::vector<Section>& schema() {
                     "id of a synthesizer",
                     "What makes candidates and relations out of records; at least one."),
         objective_section(),
+        dpo_section(),
         {"optimizer", false, plugin_keys("id of an optimizer"), "What moves the parameters."},
         schedule_section(),
         train_section(),
@@ -253,7 +267,7 @@ const std::vector<Section>& schema() {
 }
 
 const std::vector<std::string>& later_sections() {
-    static const std::vector<std::string> names = {"base", "matrix", "seeds", "dpo", "ppo"};
+    static const std::vector<std::string> names = {"base", "matrix", "seeds", "ppo"};
     return names;
 }
 

@@ -39,30 +39,35 @@ double number_of(const std::string& json) {
 
 }  // namespace
 
-std::optional<std::string> why_unavailable(const std::string& column) {
-    if (contains(kRelationColumns, column) || contains(kCandidateColumns, column) ||
-        column.starts_with("meta.")) {
-        return std::nullopt;
-    }
-    if (column.starts_with("gap.") && contains(kCandidateColumns, column.substr(4))) {
-        return std::nullopt;
-    }
-    const std::string base = column.starts_with("gap.") ? column.substr(4) : column;
-    constexpr std::array kPolicy = {"logp",
-                                    "ref_logp",
-                                    "prompt_logp",
-                                    "ref_prompt_logp",
-                                    "prompt_length",
-                                    "tok.candidate",
-                                    "tok.position",
-                                    "tok.logp",
-                                    "tok.ref_logp",
-                                    "tok.entropy",
-                                    "tok.log_p2"};
+std::optional<std::string> why_unavailable(const std::string& column,
+                                           const std::string& pipeline,
+                                           const std::string& reference) {
+    constexpr std::array kPolicy = {
+        "logp", "ref_logp", "tok.candidate", "tok.position", "tok.logp", "tok.ref_logp"};
+    constexpr std::array kLater = {
+        "prompt_logp", "ref_prompt_logp", "prompt_length", "tok.entropy", "tok.log_p2"};
     constexpr std::array kRollout = {
         "reward", "tok.old_logp", "tok.advantage", "tok.return", "tok.value", "tok.old_value"};
+    const bool gap = column.starts_with("gap.");
+    const std::string base = gap ? column.substr(4) : column;
+    if (contains(kRelationColumns, column) || column.starts_with("meta.") ||
+        contains(kCandidateColumns, base)) {
+        return std::nullopt;
+    }
+    if (gap && base.starts_with("tok.")) {
+        return "a gap is taken of candidates, not of tokens";
+    }
     if (contains(kPolicy, base)) {
-        return "pipelines dpo and ppo have it; a reward model computes no log-probabilities";
+        if (pipeline == "reward") {
+            return "pipelines dpo and ppo have it; a reward model computes no log-probabilities";
+        }
+        if (reference == "none" && base.find("ref_") != std::string::npos) {
+            return "[dpo] reference is \"none\"";
+        }
+        return std::nullopt;
+    }
+    if (contains(kLater, base)) {
+        return "pipelines dpo and ppo will have it, this version has not";
     }
     if (contains(kRollout, base)) {
         return "only rollouts (pipeline ppo) have it";
@@ -118,6 +123,8 @@ Columns::Columns(std::span<const Group* const> groups,
             cand_label_.push_back(candidate.label);
             cand_length_.push_back(static_cast<int64_t>(candidate.response_ids.size()));
             cand_weight_.push_back(candidate.weight);
+            cand_ref_logp_.push_back(candidate.ref_logp);
+            tokens_ += cand_length_.back();
             cand_auxiliary_.push_back(candidate.auxiliary ? 1.0 : 0.0);
         }
         for (const Relation& r : group.relations) {
@@ -143,7 +150,63 @@ Columns::Columns(std::span<const Group* const> groups,
 
 void Columns::attach(const Scored& scored) {
     const bool all = static_cast<int64_t>(kept_.size()) == scored.score.size(0);
-    score_ = (all ? scored.score : scored.score.index_select(0, ints(kept_))).to(dtype_);
+    const auto mine = [&](const at::Tensor& column) {
+        if (!column.defined()) {
+            return column;
+        }
+        return (all ? column : column.index_select(0, ints(kept_))).to(dtype_);
+    };
+    score_ = mine(scored.score);
+    logp_ = mine(scored.logp);
+    if (!scored.tok_logp.defined() || all) {
+        tok_logp_ = scored.tok_logp;
+        return;
+    }
+    std::vector<int64_t> rows;
+    int64_t begin = 0, candidate = 0;
+    size_t next = 0;
+    for (const Group* group : groups_) {
+        for (const Candidate& c : group->candidates) {
+            const auto length = static_cast<int64_t>(c.response_ids.size());
+            if (next < kept_.size() && kept_[next] == candidate) {
+                for (int64_t t = 0; t < length; ++t) {
+                    rows.push_back(begin + t);
+                }
+                ++next;
+            }
+            begin += length;
+            ++candidate;
+        }
+    }
+    tok_logp_ = scored.tok_logp.index_select(0, ints(rows));
+}
+
+// Response tokens of all candidates, one after the other, no padding.
+at::Tensor Columns::token_column(const std::string& name) const {
+    if (name == "tok.logp") {
+        return tok_logp_;
+    }
+    std::vector<int64_t> candidate, position;
+    std::vector<double> reference;
+    int64_t seen = 0;
+    size_t next = 0;
+    for (const Group* group : groups_) {
+        for (const Candidate& c : group->candidates) {
+            if (next < kept_.size() && kept_[next] == seen) {
+                for (size_t t = 0; t < c.response_ids.size(); ++t) {
+                    candidate.push_back(static_cast<int64_t>(next));
+                    position.push_back(static_cast<int64_t>(t));
+                }
+                reference.insert(reference.end(), c.ref_tok_logp.begin(), c.ref_tok_logp.end());
+                ++next;
+            }
+            ++seen;
+        }
+    }
+    return name == "tok.candidate"  ? ints(candidate)
+           : name == "tok.position" ? ints(position)
+           : name == "tok.ref_logp" ? floats(reference)
+                                    : at::Tensor();
 }
 
 at::Tensor Columns::ints(const std::vector<int64_t>& values) const {
@@ -157,6 +220,12 @@ at::Tensor Columns::floats(const std::vector<double>& values) const {
 at::Tensor Columns::candidate_column(const std::string& name) const {
     if (name == "score") {
         return score_;
+    }
+    if (name == "logp") {
+        return logp_;
+    }
+    if (name == "ref_logp") {
+        return floats(cand_ref_logp_);
     }
     if (name == "length") {
         return ints(cand_length_);
@@ -234,6 +303,9 @@ at::Tensor Columns::get(const std::string& name) const {
     }
     if (name.starts_with("meta.")) {
         return meta(name.substr(5));
+    }
+    if (name.starts_with("tok.")) {
+        return token_column(name);
     }
     return name.starts_with("gap.") ? gap(candidate_column(name.substr(4)))
                                     : candidate_column(name);

@@ -14,8 +14,11 @@
 
 namespace samara::host {
 
-/// Why the reward pipeline cannot offer this column, or nullopt when it can.
-std::optional<std::string> why_unavailable(const std::string& column);
+/// Why a pipeline cannot offer this column, or nullopt when it can.  `reference`: as [dpo]
+/// reference; "none" takes the reference's columns away.
+std::optional<std::string> why_unavailable(const std::string& column,
+                                           const std::string& pipeline,
+                                           const std::string& reference);
 
 /// The columns of some groups, as one objective sees them: only relations of the tags it lists, and
 /// only candidates that those relations use or that carry a listed tag themselves. Shapes: N
@@ -36,12 +39,16 @@ public:
     /// The column, or an undefined tensor when it needs the model and there is none yet.
     [[nodiscard]] at::Tensor get(const std::string& name) const;
 
+    [[nodiscard]] int64_t tokens() const { return tokens_; }  ///< T, response tokens
     [[nodiscard]] int64_t relations() const { return static_cast<int64_t>(rel_tag_.size()); }
     [[nodiscard]] int64_t candidates() const { return static_cast<int64_t>(kept_.size()); }
     [[nodiscard]] int64_t groups() const { return static_cast<int64_t>(groups_.size()); }
     [[nodiscard]] const std::vector<int64_t>& relation_tags() const { return rel_tag_; }  ///< [R]
     /// [N] tag index of a candidate: its own, or that of the first relation using it, or -1.
     [[nodiscard]] const std::vector<int64_t>& candidate_tags() const { return cand_tag_; }
+    [[nodiscard]] const std::vector<int64_t>& candidate_lengths() const {
+        return cand_length_;
+    }  ///< response tokens
     [[nodiscard]] const std::vector<double>& relation_weights() const { return rel_weight_; }
     [[nodiscard]] const std::vector<double>& candidate_weights() const { return cand_weight_; }
     [[nodiscard]] const std::vector<double>& auxiliary() const {
@@ -55,6 +62,7 @@ private:
     [[nodiscard]] at::Tensor candidate_column(const std::string& name) const;
     [[nodiscard]] at::Tensor gap(const at::Tensor& column) const;
     [[nodiscard]] at::Tensor meta(const std::string& key) const;
+    [[nodiscard]] at::Tensor token_column(const std::string& name) const;
 
     std::vector<const Group*> groups_;
     at::ScalarType dtype_;
@@ -67,7 +75,9 @@ private:
     std::vector<int64_t> cand_tag_, cand_group_, cand_label_, cand_length_;
     std::vector<double> cand_weight_, cand_auxiliary_;
     bool contrasts_ = false;  ///< some relation has order 2
-    at::Tensor score_;
+    std::vector<double> cand_ref_logp_;
+    int64_t tokens_ = 0;
+    at::Tensor score_, logp_, tok_logp_;
 };
 
 }  // namespace samara::host

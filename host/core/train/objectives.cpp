@@ -15,6 +15,35 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// What a loss of some level is made of: a tag (-1: none) and a weight per item.
+struct Items {
+    std::vector<int64_t> tag;
+    std::vector<double> weight;
+};
+
+Items items_of(const Columns& columns, int64_t level) {
+    if (level == SAMARA_PER_RELATION) {
+        return {columns.relation_tags(), columns.relation_weights()};
+    }
+    if (level == SAMARA_SCALAR) {
+        return {{-1}, {1.0}};
+    }
+    Items items{columns.candidate_tags(), columns.candidate_weights()};
+    for (size_t c = 0; c < items.weight.size(); ++c) {
+        items.weight[c] *= 1 - columns.auxiliary()[c];
+    }
+    if (level == SAMARA_PER_CANDIDATE) {
+        return items;
+    }
+    Items tokens;  // the candidate's, at each of its response tokens
+    for (size_t c = 0; c < items.tag.size(); ++c) {
+        const auto n = static_cast<size_t>(columns.candidate_lengths()[c]);
+        tokens.tag.insert(tokens.tag.end(), n, items.tag[c]);
+        tokens.weight.insert(tokens.weight.end(), n, items.weight[c]);
+    }
+    return tokens;
+}
+
 at::Tensor to_tensor(std::span<const double> values, const at::Tensor& like) {
     return at::tensor(at::ArrayRef<double>(values.data(), values.size()), at::kDouble)
         .to(like.scalar_type())
@@ -39,6 +68,7 @@ Objectives::Objectives(const Plan& plan,
                   use.id,
                   use.where,
                   {},
+                  {},
                   {}};
         part.tag_weights.assign(tags.size(), 1.0);
         if (!use.tags.empty()) {
@@ -51,25 +81,26 @@ Objectives::Objectives(const Plan& plan,
         }
         const auto& columns = part.instance->columns();
         for (size_t c = 0; c < columns.size(); ++c) {
-            const auto reason = why_unavailable(columns[c]);
+            const auto reason = why_unavailable(columns[c], plan.pipeline, plan.reference);
+            part.available.push_back(!reason);
             if (reason && !part.instance->optional(c)) {
                 problems.push_back({Code::config,
                                     use.id + " needs the column '" + columns[c] +
-                                        "', which pipeline reward does not have: " + *reason,
+                                        "', which pipeline " + plan.pipeline +
+                                        " does not have: " + *reason,
                                     use.where,
                                     "choose another objective, or another pipeline"});
             }
         }
         for (const LossInfo& loss : part.instance->losses()) {
-            if (loss.coupled || loss.level == SAMARA_SCALAR || loss.level == SAMARA_PER_TOKEN) {
+            if (loss.level == SAMARA_PER_TOKEN && plan.pipeline == "reward") {
                 problems.push_back({Code::config,
-                                    use.id + ": loss '" + loss.name + "' is " +
-                                        (loss.level == SAMARA_PER_TOKEN
-                                             ? "per token, which pipeline reward has not"
-                                             : "coupled, which this version cannot train yet"),
+                                    use.id + ": loss '" + loss.name +
+                                        "' is per token; a reward model has no loss on tokens",
                                     use.where,
-                                    ""});
+                                    "pipelines dpo and ppo have it"});
             }
+            coupled_ = coupled_ || loss.coupled;
         }
         parts_.push_back(std::move(part));
     }
@@ -152,15 +183,12 @@ void Objectives::plan_part(const Part& part,
                            const RunInfo& info,
                            std::vector<StepPlan::Loss>& out) const {
     const auto& losses = part.instance->losses();
+    std::vector<Items> items;
     std::vector<at::Tensor> weights;
-    std::vector<double> candidate_weights = columns.candidate_weights();
-    for (size_t c = 0; c < candidate_weights.size(); ++c) {
-        candidate_weights[c] *= 1 - columns.auxiliary()[c];
-    }
     for (const LossInfo& loss : losses) {
-        const auto& of =
-            loss.level == SAMARA_PER_RELATION ? columns.relation_weights() : candidate_weights;
-        weights.push_back(at::tensor(of, at::kDouble));
+        items.push_back(items_of(columns, loss.level));
+        const at::Tensor all = at::tensor(items.back().weight, at::kDouble);
+        weights.push_back(loss.level == SAMARA_SCALAR ? all.reshape({}) : all);
     }
     if (part.instance->has_weigh()) {
         std::vector<at::Tensor> free_columns;
@@ -168,12 +196,13 @@ void Objectives::plan_part(const Part& part,
             const at::Tensor column = columns.get(name);
             free_columns.push_back(column.defined() ? column.cpu() : column);
         }
-        part.instance->weigh(
-            free_columns, {columns.relations(), columns.candidates(), 0}, info, weights);
+        part.instance->weigh(free_columns,
+                             {columns.relations(), columns.candidates(), columns.tokens()},
+                             info,
+                             weights);
     }
     for (size_t m = 0; m < losses.size(); ++m) {
-        const bool relations = losses[m].level == SAMARA_PER_RELATION;
-        const auto& tag = relations ? columns.relation_tags() : columns.candidate_tags();
+        const std::vector<int64_t>& tag = items[m].tag;
         const at::Tensor w = weights[m].to(at::kDouble).contiguous();
         const std::span<const double> weight(w.const_data_ptr<double>(), tag.size());
         std::map<int64_t, double> by_tag;
@@ -253,6 +282,35 @@ void add_gaps(const Columns& columns, const std::vector<std::string>& tags, Step
     }
 }
 
+void add_pairs(const Columns& columns, const std::vector<std::string>& tags, PairStats& stats) {
+    const auto base = std::find(tags.begin(), tags.end(), "base") - tags.begin();
+    const auto values = [&](const char* name) {
+        const at::Tensor column = columns.get(name);
+        return column.defined() ? column.detach().to(at::kCPU, at::kDouble).contiguous() : column;
+    };
+    const at::Tensor score = values("score"), logp = values("logp");
+    const at::Tensor order = columns.get("rel.order").cpu(), i = columns.get("rel.i").cpu(),
+                     j = columns.get("rel.j").cpu();
+    const auto& tag = columns.relation_tags();
+    for (size_t r = 0; r < tag.size(); ++r) {
+        if (tag[r] != base || order.const_data_ptr<int64_t>()[r] != 1) {
+            continue;
+        }
+        const int64_t w = i.const_data_ptr<int64_t>()[r], l = j.const_data_ptr<int64_t>()[r];
+        const double a = score.const_data_ptr<double>()[w], b = score.const_data_ptr<double>()[l];
+        stats.lowest = stats.pairs == 0 ? std::min(a, b) : std::min({a, b, stats.lowest});
+        stats.highest = stats.pairs == 0 ? std::max(a, b) : std::max({a, b, stats.highest});
+        ++stats.pairs;
+        stats.correct += a > b ? 1 : 0;
+        stats.chosen += a;
+        stats.rejected += b;
+        if (logp.defined()) {
+            stats.logp_chosen += logp.const_data_ptr<double>()[w];
+            stats.logp_rejected += logp.const_data_ptr<double>()[l];
+        }
+    }
+}
+
 void add_metrics(const std::vector<Metric>& metrics,
                  const Columns& columns,
                  const std::vector<std::string>& tags,
@@ -293,6 +351,7 @@ at::Tensor Objectives::loss(std::span<const Group* const> groups,
     Columns all(groups, tags_, {}, scored.score.scalar_type(), scored.score.device());
     all.attach(scored);
     add_gaps(all, tags_, stats);
+    add_pairs(all, tags_, stats.base);
     for (size_t p = 0; p < parts_.size(); ++p) {
         Part& part = parts_[p];
         Columns columns(
@@ -300,18 +359,23 @@ at::Tensor Objectives::loss(std::span<const Group* const> groups,
         columns.attach(scored);
         std::vector<at::Tensor> inputs;
         for (const std::string& name : part.instance->columns()) {
-            inputs.push_back(why_unavailable(name) ? at::Tensor() : columns.get(name));
+            inputs.push_back(part.available[inputs.size()] ? columns.get(name) : at::Tensor());
         }
         std::vector<at::Tensor> scales;
         const auto& infos = part.instance->losses();
         for (size_t m = 0; m < infos.size(); ++m) {
-            const auto items = static_cast<size_t>(
-                infos[m].level == SAMARA_PER_RELATION ? columns.relations() : columns.candidates());
+            const int64_t level = infos[m].level;
+            const auto items =
+                static_cast<size_t>(level == SAMARA_PER_RELATION    ? columns.relations()
+                                    : level == SAMARA_PER_CANDIDATE ? columns.candidates()
+                                    : level == SAMARA_PER_TOKEN     ? columns.tokens()
+                                                                    : 1);
             const auto begin = static_cast<size_t>(plan.used[p][m]);
-            scales.push_back(
-                to_tensor(std::span(plan.losses[p][m].scale).subspan(begin, items), scored.score));
+            const at::Tensor scale =
+                to_tensor(std::span(plan.losses[p][m].scale).subspan(begin, items), scored.score);
+            scales.push_back(level == SAMARA_SCALAR ? scale.reshape({}) : scale);
         }
-        const Extent extent{columns.relations(), columns.candidates(), 0};
+        const Extent extent{columns.relations(), columns.candidates(), columns.tokens()};
         std::vector<at::Tensor> losses;
         std::vector<Metric> metrics;
         at::Tensor sum;

@@ -29,9 +29,18 @@ struct TagStats {
     double gap = 0;       ///< sum of gap.score
 };
 
+/// The original pairs (preferences of tag base), sums over relations.
+struct PairStats {
+    int64_t pairs = 0, correct = 0;
+    double chosen = 0, rejected = 0;            ///< scores
+    double logp_chosen = 0, logp_rejected = 0;  ///< nats; 0 for a reward model
+    double lowest = 0, highest = 0;             ///< score of either side
+};
+
 /// What a step or an evaluation adds up to.
 struct StepStats {
     double loss = 0;
+    PairStats base;
     std::map<std::string, TagStats> tags;
     std::map<std::string, std::pair<double, double>>
         metrics;  ///< plugin metric -> (weighted sum, sum of weights)
@@ -46,6 +55,9 @@ public:
                const std::vector<std::string>& tags,
                const HostHooks& hooks);
 
+    /// Some loss depends on the whole step at once (a sort, a batch mean): loss() must then be
+    /// called once, with all groups of the step (docs/design.md, section 3, rule 6).
+    [[nodiscard]] bool coupled() const { return coupled_; }
     /// Tags whose weight is 0 in every objective: removed from training groups.
     [[nodiscard]] std::vector<std::string> dead_tags() const;
     /// Refuses contrasts, margins and flips that an objective which sees them does not understand,
@@ -84,6 +96,7 @@ private:
         double weight = 1;
         std::string id, where;
         std::vector<bool> visible;        ///< per tag of the run; empty: all
+        std::vector<bool> available;      ///< per column of the plugin
         std::vector<double> tag_weights;  ///< per tag of the run
     };
     [[nodiscard]] double tag_weight(const Part& part, int64_t tag) const;
@@ -93,7 +106,7 @@ private:
                    std::vector<StepPlan::Loss>& out) const;
     std::vector<Part> parts_;
     std::vector<std::string> tags_;
-    bool union_ = false;
+    bool union_ = false, coupled_ = false;
 };
 
 }  // namespace samara::host

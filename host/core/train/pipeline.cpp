@@ -9,6 +9,7 @@
 #include "core/log/log.hpp"
 #include "core/store/files.hpp"
 #include "core/train/prepare.hpp"
+#include "core/train/reference.hpp"
 #include "core/train/trainer.hpp"
 #include "runtime/error.hpp"
 
@@ -79,7 +80,8 @@ Data prepare_all(const Plan& plan,
                  const Encoder& encoder,
                  const RunOptions& options,
                  const HostHooks& hooks) {
-    GroupStore store(options.cache_folder, [](const std::string& text) { log::warning(text); });
+    GroupStore store(options.cache_folder + "/groups",
+                     [](const std::string& text) { log::warning(text); });
     Data data;
     data.tags = synthesis.tags();
     data.train = prepare(plan.data, plan.seed, synthesis, encoder, store, hooks);
@@ -225,6 +227,34 @@ Json to_json_rows(const std::vector<ChangeRow>& changes) {
     return rows;
 }
 
+void attach_references(const Plan& plan,
+                       const ModelRequest& policy,
+                       LanguageModel& model,
+                       Data& data,
+                       const RunOptions& options) {
+    std::unique_ptr<LanguageModel> other;
+    if (plan.reference != "initial") {
+        ModelRequest request = policy;
+        request.path = model_folder(plan.reference);
+        other = open_model(request);
+    }
+    LanguageModel& reference = other ? *other : model;  // before any step and any resume
+    const std::string fingerprint = reference.fingerprint();
+    const auto route = options.environment.find("fp32_route");
+    const std::string precision =
+        plan.dtype + " " + (route == options.environment.end() ? "" : route->second);
+    ReferenceStore store(options.cache_folder + "/reference",
+                         [](const std::string& text) { log::warning(text); });
+    const auto attach = [&](std::vector<Group>& groups, const std::string& name) {
+        attach_reference(
+            groups, name, fingerprint, precision, plan.tokens_per_batch, reference, store, options);
+    };
+    attach(data.train.groups, "training data");
+    for (EvalSet& set : data.evals) {
+        attach(set.groups, "evaluation set '" + set.name + "'");
+    }
+}
+
 }  // namespace
 
 RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& options) {
@@ -244,7 +274,7 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         const ModelRequest request{model_folder(plan.model_path),
                                    plan.dtype,
                                    plan.device,
-                                   true,
+                                   plan.pipeline == "reward",
                                    plan.seed,
                                    plan.data.chat};
         const std::unique_ptr<Encoder> encoder = open_encoder(request);
@@ -265,6 +295,11 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         write_environment(folder, plan, registry, options, *model, data);
         for (const auto& [key, value] : model->facts()) {
             result.notes.push_back(key + ": " + value);
+        }
+
+        // ---- the reference: what the policy's log-probabilities are compared with ----
+        if (plan.pipeline == "dpo" && plan.reference != "none") {
+            attach_references(plan, request, *model, data, options);
         }
 
         // ---- train ----

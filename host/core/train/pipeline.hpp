@@ -13,7 +13,7 @@ namespace samara::host {
 
 struct RunOptions {
     bool resume = false;
-    std::string cache_folder;  ///< where groups are kept
+    std::string cache_folder;  ///< its groups/ and reference/ hold the caches
     std::map<std::string, std::string>
         environment;  ///< facts only the caller knows (build, CPU, fp32 route)
     std::function<void(const ProgressState&)> progress;

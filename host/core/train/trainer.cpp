@@ -3,6 +3,7 @@
 
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
+#include "core/train/reference.hpp"
 #include "core/train/schedule.hpp"
 #include "runtime/error.hpp"
 
@@ -11,8 +12,11 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 namespace samara::host {
 namespace {
@@ -29,6 +33,32 @@ int64_t real_tokens(const Group& group) {
         n += static_cast<int64_t>(c.prompt_ids.size() + c.response_ids.size());
     }
     return n;
+}
+
+// The columns that carry gradients.
+using Column = at::Tensor Scored::*;
+constexpr std::array<Column, 3> kColumns = {&Scored::score, &Scored::logp, &Scored::tok_logp};
+
+// Back through one micro-batch, from the gradients of its rows of the whole step's columns.
+void replay_gradients(const Scored& part,
+                      const Scored& whole,
+                      std::array<int64_t, kColumns.size()>& begin) {
+    std::vector<at::Tensor> roots, gradients;
+    for (size_t c = 0; c < kColumns.size(); ++c) {
+        const at::Tensor& column = part.*kColumns[c];
+        if (!column.defined()) {
+            continue;
+        }
+        const at::Tensor& gradient = (whole.*kColumns[c]).grad();
+        if (gradient.defined()) {
+            roots.push_back(column);
+            gradients.push_back(gradient.narrow(0, begin[c], column.size(0)));
+        }
+        begin[c] += column.size(0);
+    }
+    if (!roots.empty()) {
+        torch::autograd::backward(roots, gradients);
+    }
 }
 
 std::string ids_of(const std::vector<const Group*>& groups) {
@@ -94,20 +124,55 @@ std::vector<const Group*> Trainer::step_groups(int64_t step) const {
     return out;
 }
 
-// Whole groups in order, up to the token budget; a group above it is a micro-batch of its own.
-std::vector<std::vector<size_t>> Trainer::pack(const std::vector<const Group*>& groups) const {
-    std::vector<std::vector<size_t>> batches;
-    int64_t filled = 0;
-    for (size_t g = 0; g < groups.size(); ++g) {
-        const int64_t tokens = model_.tree_tokens(*groups[g]);
-        if (batches.empty() || filled + tokens > plan_.tokens_per_batch) {
-            batches.emplace_back();
-            filled = 0;
-        }
-        batches.back().push_back(g);
-        filled += tokens;
+// What the objectives call score: the head's, or the implicit reward logp - ref_logp.
+Scored Trainer::score(const std::vector<const Group*>& groups) {
+    if (plan_.pipeline == "reward") {
+        return model_.forward(groups, {.score = true});
     }
-    return batches;
+    Scored scored = model_.forward(groups, {.logp = true});
+    scored.score = scored.logp;
+    if (plan_.reference != "none") {
+        std::vector<double> reference;
+        for (const Group* group : groups) {
+            for (const Candidate& candidate : group->candidates) {
+                reference.push_back(candidate.ref_logp);
+            }
+        }
+        scored.score = scored.logp - at::tensor(reference, at::kDouble)
+                                         .to(scored.logp.scalar_type())
+                                         .to(scored.logp.device());
+    }
+    return scored;
+}
+
+// The columns of all micro-batches as one, without a graph; nothing when cancelled.
+std::optional<Scored> Trainer::gather(const std::vector<const Group*>& groups,
+                                      const std::vector<std::vector<size_t>>& batches) {
+    const c10::NoGradGuard no_grad;
+    std::array<std::vector<at::Tensor>, kColumns.size()> parts;
+    Scored out;
+    for (const std::vector<size_t>& batch : batches) {
+        if (cancelled()) {
+            return std::nullopt;
+        }
+        std::vector<const Group*> part;
+        for (const size_t g : batch) {
+            part.push_back(groups[g]);
+        }
+        const Scored scored = score(part);
+        out.tree_tokens += scored.tree_tokens;
+        for (size_t c = 0; c < kColumns.size(); ++c) {
+            if ((scored.*kColumns[c]).defined()) {
+                parts[c].push_back(scored.*kColumns[c]);
+            }
+        }
+    }
+    for (size_t c = 0; c < kColumns.size(); ++c) {
+        if (!parts[c].empty()) {
+            out.*kColumns[c] = at::cat(parts[c]);
+        }
+    }
+    return out;
 }
 
 void Trainer::report(const std::string& phase, int64_t done, int64_t todo, double loss) {
@@ -138,9 +203,40 @@ void Trainer::add_stats(Row& row, const StepStats& stats) const {
         }
         row.fields.emplace_back("gap/" + tag, of.gap / static_cast<double>(of.count));
     }
+    add_usual_names(row, stats.base);
     for (const auto& [name, sum] : stats.metrics) {
         row.fields.emplace_back(name, sum.second > 0 ? sum.first / sum.second : 0.0);
     }
+}
+
+// TRL's names, for the original pairs (docs/design.md, section 4): a reward model's scores, or a
+// policy's implicit rewards beta * (logp - ref_logp), beta the first objective's.
+void Trainer::add_usual_names(Row& row, const PairStats& base) const {
+    if (base.pairs == 0) {
+        return;
+    }
+    const auto n = static_cast<double>(base.pairs);
+    const double accuracy = static_cast<double>(base.correct) / n;
+    const auto put = [&](const char* name, double value) { row.fields.emplace_back(name, value); };
+    if (plan_.pipeline == "reward") {
+        put("accuracy", accuracy);
+        put("margin", (base.chosen - base.rejected) / n);
+        put("mean_reward", (base.chosen + base.rejected) / (2 * n));
+        put("min_reward", base.lowest);
+        put("max_reward", base.highest);
+        return;
+    }
+    double beta = 1.0;
+    for (const auto& [key, value] : plan_.objectives.front().params.values()) {
+        beta =
+            key == "beta" && std::holds_alternative<double>(value) ? std::get<double>(value) : beta;
+    }
+    put("rewards/chosen", beta * base.chosen / n);
+    put("rewards/rejected", beta * base.rejected / n);
+    put("rewards/margins", beta * (base.chosen - base.rejected) / n);
+    put("rewards/accuracies", accuracy);
+    put("logps/chosen", base.logp_chosen / n);
+    put("logps/rejected", base.logp_rejected / n);
 }
 
 bool Trainer::train_step() {
@@ -151,7 +247,29 @@ bool Trainer::train_step() {
         objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
     StepStats stats;
     int64_t tokens = 0, tree_tokens = 0, done = 0;
-    for (const std::vector<size_t>& batch : pack(groups)) {
+    const auto batches = pack_groups(groups, model_, plan_.tokens_per_batch);
+    // A coupled loss needs the whole step's columns: they are computed without a graph, the
+    // objectives run once, and every micro-batch is then computed again with the gradients of its
+    // part of the columns.  A step of one micro-batch needs no second forward.
+    const bool replay = objectives_.coupled() && batches.size() > 1;
+    Scored whole;
+    if (replay) {
+        std::optional<Scored> gathered = gather(groups, batches);
+        if (!gathered) {
+            return false;
+        }
+        whole = *gathered;
+        for (const Column column : kColumns) {
+            whole.*column =
+                (whole.*column).defined() ? (whole.*column).requires_grad_(true) : whole.*column;
+        }
+        const at::Tensor loss = objectives_.loss(groups, whole, step_plan, where, stats);
+        if (loss.defined() && loss.requires_grad()) {
+            torch::autograd::backward({loss}, {});
+        }
+    }
+    std::array<int64_t, kColumns.size()> begin{};
+    for (const std::vector<size_t>& batch : batches) {
         if (cancelled()) {
             optimizer_.zero_grad();
             return false;
@@ -161,11 +279,15 @@ bool Trainer::train_step() {
             part.push_back(groups[g]);
             tokens += real_tokens(*groups[g]);
         }
-        const Scored scored = model_.forward(part, {.score = true});
+        const Scored scored = score(part);
         tree_tokens += scored.tree_tokens;
-        const at::Tensor loss = objectives_.loss(part, scored, step_plan, where, stats);
-        if (loss.defined() && loss.requires_grad()) {
-            torch::autograd::backward({loss}, {});
+        if (replay) {
+            replay_gradients(scored, whole, begin);
+        } else {
+            const at::Tensor loss = objectives_.loss(part, scored, step_plan, where, stats);
+            if (loss.defined() && loss.requires_grad()) {
+                torch::autograd::backward({loss}, {});
+            }
         }
         done += static_cast<int64_t>(batch.size());
         report("train", done, static_cast<int64_t>(groups.size()), stats.loss);
@@ -219,7 +341,17 @@ bool Trainer::evaluate(const EvalSet& set) {
     int64_t tokens = 0, tree_tokens = 0, done = 0;
     std::string
         gaps;  // one line per relation, so that two evaluations can be compared pair by pair
-    for (const std::vector<size_t>& batch : pack(groups)) {
+    auto batches = pack_groups(groups, model_, plan_.tokens_per_batch);
+    std::optional<Scored> whole;  // what a coupled loss needs: the set as one batch
+    if (objectives_.coupled()) {
+        whole = gather(groups, batches);
+        if (!whole) {
+            return false;
+        }
+        batches.assign(1, std::vector<size_t>(groups.size()));
+        std::iota(batches[0].begin(), batches[0].end(), size_t{0});
+    }
+    for (const std::vector<size_t>& batch : batches) {
         if (cancelled()) {
             return false;
         }
@@ -228,11 +360,11 @@ bool Trainer::evaluate(const EvalSet& set) {
             part.push_back(groups[g]);
             tokens += real_tokens(*groups[g]);
         }
-        const Scored scored = model_.forward(part, {.score = true});
+        const Scored scored = whole ? *whole : score(part);
         tree_tokens += scored.tree_tokens;
         objectives_.loss(part, scored, step_plan, where, stats);
         Columns columns(part, tags_, {}, at::kDouble, at::kCPU);
-        Scored on_cpu = scored;
+        Scored on_cpu;  // accuracy needs no more
         on_cpu.score = scored.score.cpu();
         columns.attach(on_cpu);
         if (columns.relations() > 0) {

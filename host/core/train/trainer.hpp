@@ -8,6 +8,7 @@
 #include "core/train/run_folder.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ public:
 private:
     [[nodiscard]] RunInfo info(bool evaluating) const;
     [[nodiscard]] std::vector<const Group*> step_groups(int64_t step) const;
-    [[nodiscard]] std::vector<std::vector<size_t>> pack(
-        const std::vector<const Group*>& groups) const;
+    [[nodiscard]] Scored score(const std::vector<const Group*>& groups);
+    [[nodiscard]] std::optional<Scored> gather(const std::vector<const Group*>& groups,
+                                               const std::vector<std::vector<size_t>>& batches);
     bool train_step();    ///< false: cancelled before the update; nothing has changed
     bool evaluate_due();  ///< false: cancelled
     bool evaluate(const EvalSet& set);
@@ -52,6 +54,7 @@ private:
     void report(const std::string& phase, int64_t done, int64_t todo, double loss);
     [[nodiscard]] bool cancelled() const { return options_.cancelled && options_.cancelled(); }
     void add_stats(Row& row, const StepStats& stats) const;
+    void add_usual_names(Row& row, const PairStats& base) const;
 
     const Plan& plan_;
     const RunOptions& options_;

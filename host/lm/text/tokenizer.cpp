@@ -56,7 +56,7 @@ std::string pcre2_unicode() {
 
 }  // namespace
 
-std::string hash_parts(std::initializer_list<std::string_view> parts) {
+std::string hash_parts(std::span<const std::string_view> parts) {
     struct Free {
         void operator()(EVP_MD_CTX* p) const { EVP_MD_CTX_free(p); }
     };

@@ -69,6 +69,9 @@ private:
 
 /// SHA-256 in hex over the parts, each preceded by its length: no two lists of parts collide by
 /// concatenation.
-std::string hash_parts(std::initializer_list<std::string_view> parts);
+std::string hash_parts(std::span<const std::string_view> parts);
+inline std::string hash_parts(std::initializer_list<std::string_view> parts) {
+    return hash_parts(std::span(parts.begin(), parts.size()));
+}
 
 }  // namespace samara::host
