@@ -146,6 +146,7 @@ TEST_CASE("Unpaired rows stand in chosen, with their label") {
         R"({"prompt": [{"role": "user", "content": "p"}], "completion": [{"role": "assistant", "content": "r"}]})");
     CHECK(chat.prompt == Turns{{"user", "p"}});
     CHECK(chat.chosen == "r");
+    CHECK(chat.label == 1);  // no label at all: a demonstration
     CHECK(problem_of(R"({"prompt": "p", "response": "r", "label": 0})")
               .what.find("true, false, 1 or -1") != std::string::npos);
     CHECK(problem_of(R"({"prompt": "p", "response": "r", "rejected": "x"})")

@@ -102,6 +102,11 @@ std::string Fields::column(const std::string& ours) const {
     return mapped == spec_.columns.end() ? ours : mapped->second;
 }
 
+bool Fields::is_null(const std::string& ours) const {
+    const auto found = row_.object.find(column(ours));
+    return found != row_.object.end() && found->is_null();
+}
+
 double read_number(Fields& fields, const std::string& name, double otherwise, double lowest) {
     const Json* value = fields.find(name);
     if (value == nullptr) {
@@ -136,7 +141,8 @@ std::string read_id(Fields& fields) {
 int64_t read_label(Fields& fields) {
     const Json* value = fields.find("label");
     if (value == nullptr) {
-        return 0;
+        // A row of prompt and completion alone is a demonstration; unknown is said with null.
+        return fields.is_null("label") ? 0 : 1;
     }
     if (value->is_boolean()) {
         return value->get<bool>() ? 1 : -1;
@@ -144,7 +150,7 @@ int64_t read_label(Fields& fields) {
     if (value->is_number_integer() && (*value == 1 || *value == -1)) {
         return *value;
     }
-    fields.fail("label", "must be true, false, 1 or -1", "leave it out when it is unknown");
+    fields.fail("label", "must be true, false, 1 or -1", "null when it is unknown; left out, the row is a demonstration: 1");
 }
 
 Ids read_ids(Fields& fields, const std::string& name) {

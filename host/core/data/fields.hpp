@@ -20,6 +20,8 @@ public:
     /// The value of our field, or null when the row has none.
     const nlohmann::json* find(const std::string& ours);
     bool has(const std::string& ours) { return find(ours) != nullptr; }
+    /// The field stands in the row, as null.
+    [[nodiscard]] bool is_null(const std::string& ours) const;
     /// As find, but absence is a BadRow.
     const nlohmann::json& need(const std::string& ours, const std::string& help = "");
     /// Throws BadRow at the field.
