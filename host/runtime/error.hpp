@@ -9,7 +9,7 @@
 
 namespace samara::host {
 
-/// What went wrong; the value is the exit status of the command (docs/exit-codes in README).
+/// What went wrong; the value is the exit status of the command (docs/reliability.md, section 4).
 enum class Code {
     internal = 1,      ///< a bug of ours
     config = 2,        ///< usage or configuration

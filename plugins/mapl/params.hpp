@@ -35,7 +35,7 @@ inline constexpr samara_param kNegation =
     param::flag("negation",
                 "true",
                 "also ask for the opposite (\"do not end with ...\"); without it a truth must come "
-                "from the values alone, and types without values cannot be drawn by mapl_intra");
+                "from the values alone, so types without values cannot differ between two prompts");
 inline constexpr samara_param kWeight =
     param::number("weight", "1.0", 0, kInfinity, "factor on the record's weight");
 

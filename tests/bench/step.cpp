@@ -242,7 +242,7 @@ int main(int count, char** arguments) {
     // time.
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
     mallopt(M_TRIM_THRESHOLD, 2147483647);
-    mallopt(M_TOP_PAD, 256 << 20);
+    mallopt(M_TOP_PAD, 64 << 20);
 #endif
     const int repeats = count > 1 ? std::atoi(arguments[1]) : 5;
     at::set_num_threads(count > 2 ? std::atoi(arguments[2]) : 1);

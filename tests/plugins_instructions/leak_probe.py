@@ -1,9 +1,9 @@
 """Does an instruction's text tell whether the response follows it?  The probe of the label leak.
 
 Reads draws {"type", "record", "truth", "direction", "number", "text"}; direction is 1 or -1, number 0 or more.
-Features: direction, log(1 + number), their product, and the hashed word 1- to 3-grams of the wording.  A logistic
+Features: direction, log(1 + number), their product, direction times its square, and the hashed word 1- to 3-grams of the wording.  A logistic
 regression, out of fold by record, per type.  Prints {type: {"draws", "true", "auc", "auc_numbers"}}: all features, and
-the first three alone.
+the first four alone.
 """
 import json
 import os

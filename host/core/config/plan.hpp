@@ -74,7 +74,7 @@ struct Plan {
     int64_t tokens_per_batch = 4096;
     double max_grad_norm = 1.0;  ///< 0: no clipping
     // [checkpoint]
-    int64_t checkpoint_every = 0;  ///< steps; 0: only at the end
+    int64_t checkpoint_every = 0;  ///< steps; 0: only when stopped
     int64_t checkpoint_keep = 2;
     std::vector<EvalSpec> evals;
     std::string

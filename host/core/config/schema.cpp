@@ -227,11 +227,13 @@ Section plugins_section() {
 }
 
 Section checkpoint_section() {
-    return {"checkpoint",
-            false,
-            {count("every_steps", "0", "steps between checkpoints; 0: only at the end"),
-             count("keep", "2", "checkpoints kept", 2)},
-            "What `--resume` continues from."};
+    return {
+        "checkpoint",
+        false,
+        {count(
+             "every_steps", "0", "steps between checkpoints; 0: only when a signal stops the run"),
+         count("keep", "2", "checkpoints kept", 2)},
+        "What `--resume` continues from."};
 }
 
 Section plugin_list(const char* name, const char* what, const char* doc) {

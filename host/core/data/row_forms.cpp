@@ -1,4 +1,4 @@
-// Row forms; see row_forms.hpp.  TRL's names and rules: docs/design.md, peers.
+// Row forms; see row_forms.hpp.  Names and rules are TRL's where it has them.
 #include "core/data/row_forms.hpp"
 
 #include "core/data/fields.hpp"

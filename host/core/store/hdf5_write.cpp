@@ -15,7 +15,7 @@ constexpr unsigned kDeflateLevel = 1;   // prompts repeat; higher levels cost ti
 
 hid_t memory_access(size_t increment) {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    // Checksums of all metadata exist only in the latest format (docs/design.md, store).
+    // Checksums of all metadata exist only in the latest format (docs/reliability.md, 2.3).
     H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
     H5Pset_fapl_core(access, increment, false);
     return access;

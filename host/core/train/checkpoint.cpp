@@ -129,10 +129,9 @@ void save_checkpoint(const std::string& run_folder,
     char name[32];
     std::snprintf(name, sizeof name, "step-%08ld", static_cast<long>(step));
     const fs::path parent = fs::path(run_folder) / "checkpoints";
-    fs::create_directories(parent);
     AtomicFolder folder((parent / name).string());
     write_tensors(folder.path() + "/" + kTensors, tensors);
-    std::ofstream(folder.path() + "/state.json") << state.dump(2) << "\n";
+    atomic_write(folder.path() + "/state.json", state.dump(2) + "\n");
     folder.publish();
     std::vector<fs::path> old = all_checkpoints(run_folder);
     const auto kept = static_cast<size_t>(std::max<int64_t>(keep, 2));

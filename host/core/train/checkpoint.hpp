@@ -1,6 +1,6 @@
 // Checkpoints: a folder that appears whole or not at all, with every byte that an exact resume
 // needs.
-//   <run>/checkpoints/step-000010/{tensors.safetensors, state.json, manifest.json}
+//   <run>/checkpoints/step-00000010/{tensors.safetensors, state.json, manifest.json}
 #pragma once
 #include "core/train/optimize.hpp"
 

@@ -323,8 +323,12 @@ void add_metrics(const std::vector<Metric>& metrics,
             total += weight;
         };
         const bool relations = metric.level == SAMARA_PER_RELATION;
-        const auto& weight = relations ? columns.relation_weights() : columns.candidate_weights();
-        if (values.numel() != static_cast<int64_t>(weight.size()) || values.dim() == 0) {
+        std::vector<double> weight =
+            relations ? columns.relation_weights() : columns.candidate_weights();
+        if (metric.level == SAMARA_PER_TOKEN) {
+            weight.assign(static_cast<size_t>(values.numel()), 1.0);
+        }
+        if (metric.level == SAMARA_SCALAR || values.dim() == 0) {
             add(metric.name, values.mean().item<double>(), 1.0);
             continue;
         }

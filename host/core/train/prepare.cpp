@@ -168,7 +168,7 @@ Preparation prepare(const DataSpec& data,
                     const HostHooks& hooks) {
     Preparation out;
     DataReport report;
-    const std::vector<Record> records = read_records(data, seed, report);
+    const std::vector<Record> records = read_records(data, seed, report, hooks.cancelled);
     out.key = make_key(data, seed, report, synthesis, encoder);
     if (auto cached = store.read(out.key)) {
         out.groups = std::move(cached->groups);

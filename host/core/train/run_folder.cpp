@@ -103,7 +103,11 @@ nlohmann::json RunFolder::environment() const {
 
 void RunFolder::write(const std::string& name, const std::string& bytes) const {
     const fs::path file = fs::path(path_) / name;
-    fs::create_directories(file.parent_path());
+    std::error_code error;
+    fs::create_directories(file.parent_path(), error);
+    if (error) {
+        throw_io("cannot create the folder", file.parent_path().string(), error.value());
+    }
     atomic_write(file.string(), bytes);
 }
 

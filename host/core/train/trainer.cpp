@@ -91,6 +91,15 @@ Trainer::Trainer(const Plan& plan,
       tags_(std::move(tags)) {
     const auto n = static_cast<int64_t>(groups_.size());
     per_epoch_ = (n + plan_.groups_per_step - 1) / plan_.groups_per_step;
+    for (const Group& group : groups_) {
+        if (const int64_t tokens = model_.tree_tokens(group); tokens > plan_.tokens_per_batch) {
+            log::warning("record " + group.record_id + " has " + std::to_string(tokens) +
+                         " tokens, more than [train] tokens_per_batch = " +
+                         std::to_string(plan_.tokens_per_batch) +
+                         ": such groups are micro-batches of their own");
+            break;
+        }
+    }
     total_ = plan_.max_steps > 0 ? plan_.max_steps
                                  : static_cast<int64_t>(std::ceil(
                                        plan_.epochs * static_cast<double>(per_epoch_) - 1e-9));
