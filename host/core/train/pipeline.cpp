@@ -245,13 +245,28 @@ void attach_references(const Plan& plan,
         plan.dtype + " " + (route == options.environment.end() ? "" : route->second);
     ReferenceStore store(options.cache_folder + "/reference",
                          [](const std::string& text) { log::warning(text); });
-    const auto attach = [&](std::vector<Group>& groups, const std::string& name) {
+    const auto attach = [&](const std::vector<Group*>& groups, const std::string& name) {
         attach_reference(
             groups, name, fingerprint, precision, plan.tokens_per_batch, reference, store, options);
     };
-    attach(data.train.groups, "training data");
+    std::set<size_t> reached;  // a short run does not pay for groups that no step sees
+    const size_t n = data.train.groups.size();
+    const int64_t steps = std::min(total_steps(plan, n), steps_per_epoch(plan, n));
+    for (int64_t step = 0; step < steps; ++step) {
+        const std::vector<size_t> positions = positions_of_step(plan, n, step);
+        reached.insert(positions.begin(), positions.end());
+    }
+    std::vector<Group*> groups;
+    for (const size_t g : reached) {
+        groups.push_back(&data.train.groups[g]);
+    }
+    attach(groups, "training data");
     for (EvalSet& set : data.evals) {
-        attach(set.groups, "evaluation set '" + set.name + "'");
+        groups.clear();
+        for (Group& group : set.groups) {
+            groups.push_back(&group);
+        }
+        attach(groups, "evaluation set '" + set.name + "'");
     }
 }
 

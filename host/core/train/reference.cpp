@@ -20,11 +20,11 @@ std::string one_decimal(double value) {
     return text;
 }
 
-std::string hash_of_tokens(const std::vector<Group>& groups) {
+std::string hash_of_tokens(const std::vector<Group*>& groups) {
     Sha256 hash;
-    for (const Group& group : groups) {
-        hash.update("group " + std::to_string(group.candidates.size()) + "\n");
-        for (const Candidate& c : group.candidates) {
+    for (const Group* group : groups) {
+        hash.update("group " + std::to_string(group->candidates.size()) + "\n");
+        for (const Candidate& c : group->candidates) {
             for (const Ids* ids : {&c.prompt_ids, &c.response_ids}) {
                 hash.update(std::to_string(ids->size()) + ":");
                 hash.update({reinterpret_cast<const char*>(ids->data()),
@@ -41,7 +41,7 @@ void append(std::vector<double>& to, const at::Tensor& values) {
     to.insert(to.end(), data, data + flat.numel());
 }
 
-ReferenceLogps compute(const std::vector<Group>& groups,
+ReferenceLogps compute(const std::vector<Group*>& groups,
                        const std::string& name,
                        int64_t tokens_per_batch,
                        LanguageModel& model,
@@ -49,10 +49,7 @@ ReferenceLogps compute(const std::vector<Group>& groups,
     const c10::NoGradGuard no_grad;
     const auto start = std::chrono::steady_clock::now();
     ReferenceLogps out;
-    std::vector<const Group*> all;
-    for (const Group& group : groups) {
-        all.push_back(&group);
-    }
+    const std::vector<const Group*> all(groups.begin(), groups.end());
     int64_t done = 0;
     for (const std::vector<size_t>& batch : pack_groups(all, model, tokens_per_batch)) {
         if (options.cancelled && options.cancelled()) {
@@ -82,17 +79,17 @@ ReferenceLogps compute(const std::vector<Group>& groups,
     return out;
 }
 
-void fill(std::vector<Group>& groups, const ReferenceLogps& values) {
+void fill(const std::vector<Group*>& groups, const ReferenceLogps& values) {
     size_t n = 0, t = 0;
-    for (Group& group : groups) {
-        for (Candidate& c : group.candidates) {
+    for (Group* group : groups) {
+        for (Candidate& c : group->candidates) {
             c.ref_logp = values.logp[n++];
             const auto begin = values.tok_logp.begin() + static_cast<int64_t>(t);
             t += c.response_ids.size();
             c.ref_tok_logp.assign(begin, values.tok_logp.begin() + static_cast<int64_t>(t));
             if (!std::isfinite(c.ref_logp)) {
                 throw Error(Code::non_finite,
-                            "the reference model gives a response of record '" + group.record_id +
+                            "the reference model gives a response of record '" + group->record_id +
                                 "' the log-probability " + std::to_string(c.ref_logp),
                             "",
                             "look at this record, or choose another [dpo] reference");
@@ -120,7 +117,7 @@ std::vector<std::vector<size_t>> pack_groups(const std::vector<const Group*>& gr
     return batches;
 }
 
-void attach_reference(std::vector<Group>& groups,
+void attach_reference(const std::vector<Group*>& groups,
                       const std::string& name,
                       const std::string& fingerprint,
                       const std::string& precision,
@@ -129,9 +126,9 @@ void attach_reference(std::vector<Group>& groups,
                       ReferenceStore& store,
                       const RunOptions& options) {
     size_t n = 0, t = 0;
-    for (const Group& group : groups) {
-        n += group.candidates.size();
-        for (const Candidate& c : group.candidates) {
+    for (const Group* group : groups) {
+        n += group->candidates.size();
+        for (const Candidate& c : group->candidates) {
             t += c.response_ids.size();
         }
     }

@@ -14,7 +14,7 @@ namespace samara::host {
 /// `name` is for messages; `precision` names what else the values depend on (the fp32 route).
 /// Errors: Code::non_finite naming the record, Code::preempted when cancelled (nothing is stored),
 /// Code::io
-void attach_reference(std::vector<Group>& groups,
+void attach_reference(const std::vector<Group*>& groups,
                       const std::string& name,
                       const std::string& fingerprint,
                       const std::string& precision,

@@ -71,6 +71,29 @@ std::string ids_of(const std::vector<const Group*>& groups) {
 
 }  // namespace
 
+int64_t steps_per_epoch(const Plan& plan, size_t groups) {
+    return (static_cast<int64_t>(groups) + plan.groups_per_step - 1) / plan.groups_per_step;
+}
+
+int64_t total_steps(const Plan& plan, size_t groups) {
+    const double by_epochs = plan.epochs * static_cast<double>(steps_per_epoch(plan, groups));
+    return plan.max_steps > 0 ? plan.max_steps : static_cast<int64_t>(std::ceil(by_epochs - 1e-9));
+}
+
+// A permutation per epoch, so the order depends on seed and step alone.
+std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step) {
+    const auto n = static_cast<int64_t>(groups), per_epoch = steps_per_epoch(plan, groups);
+    const int64_t begin = step % per_epoch * plan.groups_per_step;
+    const std::vector<int64_t> order = plan.data.order == "file"
+                                           ? std::vector<int64_t>()
+                                           : permutation(n, plan.seed, step / per_epoch);
+    std::vector<size_t> out;
+    for (int64_t i = begin; i < std::min(n, begin + plan.groups_per_step); ++i) {
+        out.push_back(static_cast<size_t>(order.empty() ? i : order[static_cast<size_t>(i)]));
+    }
+    return out;
+}
+
 Trainer::Trainer(const Plan& plan,
                  const RunOptions& options,
                  RunFolder& folder,
@@ -89,8 +112,7 @@ Trainer::Trainer(const Plan& plan,
       groups_(groups),
       evals_(evals),
       tags_(std::move(tags)) {
-    const auto n = static_cast<int64_t>(groups_.size());
-    per_epoch_ = (n + plan_.groups_per_step - 1) / plan_.groups_per_step;
+    per_epoch_ = steps_per_epoch(plan_, groups_.size());
     for (const Group& group : groups_) {
         if (const int64_t tokens = model_.tree_tokens(group); tokens > plan_.tokens_per_batch) {
             log::warning("record " + group.record_id + " has " + std::to_string(tokens) +
@@ -100,9 +122,7 @@ Trainer::Trainer(const Plan& plan,
             break;
         }
     }
-    total_ = plan_.max_steps > 0 ? plan_.max_steps
-                                 : static_cast<int64_t>(std::ceil(
-                                       plan_.epochs * static_cast<double>(per_epoch_) - 1e-9));
+    total_ = samara::host::total_steps(plan_, groups_.size());
 }
 
 RunInfo Trainer::info(bool evaluating) const {
@@ -118,17 +138,10 @@ RunInfo Trainer::info(bool evaluating) const {
     return info;
 }
 
-// The groups of one optimizer step: a permutation per epoch, so the order depends on seed and step
-// alone.
 std::vector<const Group*> Trainer::step_groups(int64_t step) const {
-    const auto n = static_cast<int64_t>(groups_.size());
-    const int64_t epoch = step / per_epoch_, begin = step % per_epoch_ * plan_.groups_per_step;
     std::vector<const Group*> out;
-    const std::vector<int64_t> order =
-        plan_.data.order == "file" ? std::vector<int64_t>() : permutation(n, plan_.seed, epoch);
-    for (int64_t i = begin; i < std::min(n, begin + plan_.groups_per_step); ++i) {
-        out.push_back(
-            &groups_[static_cast<size_t>(order.empty() ? i : order[static_cast<size_t>(i)])]);
+    for (const size_t g : positions_of_step(plan_, groups_.size(), step)) {
+        out.push_back(&groups_[g]);
     }
     return out;
 }

@@ -21,6 +21,12 @@ struct EvalSet {
     std::vector<Group> groups;
 };
 
+/// Optimizer steps of one pass over so many groups, and of the run.
+int64_t steps_per_epoch(const Plan& plan, size_t groups);
+int64_t total_steps(const Plan& plan, size_t groups);
+/// Positions of the groups of one step, from 0.
+std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step);
+
 class Trainer {
 public:
     Trainer(const Plan& plan,
