@@ -34,6 +34,11 @@ std::map<Key, std::unique_ptr<Loaded>>& all_loaded() {
     return *all;
 }
 
+std::vector<std::unique_ptr<Loaded>>& all_refused() {
+    static auto* all = new std::vector<std::unique_ptr<Loaded>>;
+    return *all;
+}
+
 [[noreturn]] void refuse(const std::string& path,
                          const std::string& what,
                          const std::string& help = "") {
@@ -165,7 +170,7 @@ const Library& load_library(const std::string& path,
             for (int64_t i = 0; i < fresh->library.entry->n_plugins; ++i) {
                 if (const std::string fault = fault_of(fresh->library.entry->plugins[i]);
                     !fault.empty()) {
-                    fresh.release();  // it stays mapped, as every library
+                    all_refused().push_back(std::move(fresh));  // stays mapped, as every library
                     refuse(file.path, fault);
                 }
             }

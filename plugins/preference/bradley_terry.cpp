@@ -1,7 +1,7 @@
 // samara.bradley_terry - the logistic preference loss on gaps.  One line serves reward models (beta
 // 1), DPO (beta 0.1 on implicit rewards), MAPL's relations and IOPO's contrasts, because a gap
 // means all of them (samara.h, section 6).
-#include <samara/objective.hpp>
+#include "family.hpp"
 
 namespace {
 
@@ -52,7 +52,11 @@ private:
     double beta_, smoothing_;
 };
 
-constexpr samara_plugin kBradleyTerry = samara::objective<BradleyTerry>(
+}  // namespace
+
+namespace samara::preference {
+
+const samara_plugin kBradleyTerry = objective<BradleyTerry>(
     {.id = "samara.bradley_terry",
      .doc =
          "Bradley-Terry on score gaps: reward models, DPO, and every other preference or contrast.",
@@ -60,6 +64,4 @@ constexpr samara_plugin kBradleyTerry = samara::objective<BradleyTerry>(
                 "p = rel.flip smoothed by label_smoothing",
      .source = "Bradley and Terry 1952; arXiv 2009.01325 eq. 1; arXiv 2305.18290 eq. 7"});
 
-}  // namespace
-
-SAMARA_PLUGINS(&kBradleyTerry)
+}  // namespace samara::preference

@@ -150,7 +150,9 @@ int64_t read_label(Fields& fields) {
     if (value->is_number_integer() && (*value == 1 || *value == -1)) {
         return *value;
     }
-    fields.fail("label", "must be true, false, 1 or -1", "null when it is unknown; left out, the row is a demonstration: 1");
+    fields.fail("label",
+                "must be true, false, 1 or -1",
+                "null when it is unknown; left out, the row is a demonstration: 1");
 }
 
 Ids read_ids(Fields& fields, const std::string& name) {

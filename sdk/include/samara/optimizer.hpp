@@ -35,7 +35,8 @@ constexpr samara_slot slot(const char* name, int64_t shape = SAMARA_SHAPE_SAME,
 /// One step of one group of parameters, those whose slot lists are equal.  Element p of `params`,
 /// `grads` and `slots(s)` belongs together; all may be written in place.  Gradients are those of
 /// the whole step's loss, clipped as configured, and 0 where no loss reached; what the plugin
-/// leaves in them is thrown away.  All views and handles die with the call.
+/// leaves in them is thrown away.  Parameter, gradient and SAME slots have equal, dense strides:
+/// LibTorch's fused kernels rely on it.  All views and handles die with the call.
 class Step {
 public:
     explicit Step(const samara_step& step) : step_(step) {}
