@@ -206,6 +206,15 @@ class Dpo(Case):
                 self.assertAlmostEqual(a["grad_norm"], b["grad_norm"], delta=1e-7 * a["grad_norm"])
                 self.assertGreater(a["grad_norm"], 1e-6)
 
+    def test_prompt_side_pairs_alone_are_warned_about(self):
+        model = tiny_model(self.folder / "model")
+        for name, tags, warned in (("alone", "{ base = 0.0, intra = 1.0, inter = 0.0 }", True),
+                                   ("anchored", "{ base = 1.0, intra = 1.0, inter = 0.0 }", False)):
+            done = samara("run", write_config(self.folder, model, self.folder / name, steps=1), "--set",
+                          "run.pipeline=dpo", "--set", f"objective.0.tags={tags}", "--set", "data.max_records=8",
+                          env=self.env)
+            self.assertEqual("as an anchor" in done.stderr, warned, done.stderr)
+
     def test_a_killed_run_resumes_to_the_same_bytes(self):
         tiny_model(self.folder / "model", **SMALL)
         more = "[checkpoint]\nevery_steps = 2\n"

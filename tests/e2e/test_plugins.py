@@ -28,7 +28,8 @@ class Plugins(Case):
         return found[0]["id"]
 
     def test_a_plugin_from_one_cc_command_is_listed_described_checked_and_trained_with(self):
-        before = sha256(SAMARA)
+        programs = (SAMARA, SAMARA.parents[1] / "libexec/samara-host")
+        before = [sha256(p) for p in programs]
         library = self.compile_hello()
         plugin = self.plugin_id(library)
         described = samara("plugins", "describe", plugin, "--plugin-dir", library.parent, env=self.env).stdout
@@ -42,7 +43,7 @@ class Plugins(Case):
         samara("run", config, env=self.env)
         losses = [row["loss"] for row in rows(self.folder / "out/metrics.jsonl") if "eval" not in row]
         self.assertEqual(len(losses), 6)
-        self.assertEqual(before, sha256(SAMARA))
+        self.assertEqual(before, [sha256(p) for p in programs])
 
     def test_the_search_order_and_the_environment_variable(self):
         library = self.compile_hello()
@@ -73,6 +74,7 @@ class Plugins(Case):
         home = self.folder / "home/bin"
         home.mkdir(parents=True)
         shutil.copy(SAMARA, home)
+        shutil.copytree(SAMARA.parents[1] / "libexec", self.folder / "home/libexec")
         env = {**os.environ, "SAMARA_CACHE_DIR": str(self.folder / "cache2"), "SAMARA_PLUGIN_PATH": str(build)}
         config = write_config(self.folder, model, self.folder / "b", steps=3)
         subprocess.run([home / "samara", "run", config, *ROUTE], env=env, check=True, capture_output=True, timeout=600)

@@ -227,6 +227,24 @@ Json to_json_rows(const std::vector<ChangeRow>& changes) {
     return rows;
 }
 
+/// Pairs of one response under two prompts say nothing of which response is likelier: alone they
+/// let DPO lower the log-probability of every response.
+void warn_without_anchor(const std::vector<Group>& groups) {
+    for (const Group& group : groups) {
+        for (const Relation& r : group.relations) {
+            const auto at = [&](int64_t end) -> const Candidate& {
+                return group.candidates[static_cast<size_t>(end)];
+            };
+            if (r.order == 1 && at(r.i).prompt_ids == at(r.j).prompt_ids) {
+                return;
+            }
+        }
+    }
+    log::warning(
+        "no pair of two responses to one prompt is trained on: add samara.pairs (tag base) as an "
+        "anchor, or the log-probability of every response may fall");
+}
+
 void attach_references(const Plan& plan,
                        const ModelRequest& policy,
                        LanguageModel& model,
@@ -301,6 +319,10 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         Objectives objectives(plan, registry, data.tags, hooks);
         drop_tags(data.train.groups, objectives.dead_tags());
         objectives.check_groups(data.train.groups);
+
+        if (plan.pipeline == "dpo" && plan.reference != "none") {
+            warn_without_anchor(data.train.groups);
+        }
 
         // ---- model and optimizer ----
         const std::unique_ptr<LanguageModel> model = open_model(request);
