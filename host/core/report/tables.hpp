@@ -25,7 +25,7 @@ std::string text_table(const std::vector<std::string>& header,
 struct ChangeRow {
     std::string set, tag;
     int64_t relations = 0;
-    double accuracy_before = 0, accuracy_after = 0;  ///< fractions
+    double accuracy_before = 0, accuracy_after = 0;  ///< fractions; ties count one half
     double low = 0, high = 0;  ///< interval of the accuracy's change, fractions
     double loss_before = 0, loss_after = 0;
 };

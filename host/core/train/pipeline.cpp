@@ -171,6 +171,8 @@ double loss_of(const std::vector<Json>& evaluations,
 std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_t last) {
     std::vector<ChangeRow> changes;
     const std::vector<Json> evaluations = read_evaluations(folder);
+    // A tie is half right: an untrained policy equals its reference, and all its gaps are 0.
+    const auto share = [](double gap) { return gap > 0 ? 1.0 : gap == 0 ? 0.5 : 0.0; };
     for (const EvalSet& set : data.evals) {
         const std::vector<Json> before = read_gaps(folder, set.name, 0),
                                 after = read_gaps(folder, set.name, last);
@@ -179,12 +181,11 @@ std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_
             std::map<std::string, double> by_record;
             for (size_t r = 0; r < before.size(); ++r) {
                 if (before[r]["tag"] == tag) {
-                    const bool was = before[r]["gap"] > 0, is = after[r]["gap"] > 0;
+                    const double was = share(before[r]["gap"]), is = share(after[r]["gap"]);
                     ++change.relations;
                     change.accuracy_before += was;
                     change.accuracy_after += is;
-                    by_record[before[r]["record"]] +=
-                        static_cast<double>(is) - static_cast<double>(was);
+                    by_record[before[r]["record"]] += is - was;
                 }
             }
             if (change.relations == 0) {
