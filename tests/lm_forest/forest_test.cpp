@@ -153,13 +153,6 @@ TEST_CASE("a response of no tokens is refused by record and candidate") {
     }
 }
 
-TEST_CASE("packing keeps the order and lets a large group stand alone") {
-    using Batches = std::vector<std::vector<size_t>>;
-    CHECK(pack(std::vector<int64_t>{3, 3, 3, 9, 1, 2}, 6) == Batches{{0, 1}, {2}, {3}, {4, 5}});
-    CHECK(pack(std::vector<int64_t>{6}, 6) == Batches{{0}});
-    CHECK(pack(std::vector<int64_t>{}, 6).empty());
-}
-
 TEST_CASE("random tries spell every candidate, and split only where they may") {
     std::mt19937_64 random(20240601);
     const auto draw = [&](int64_t low, int64_t high) {

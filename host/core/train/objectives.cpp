@@ -259,93 +259,6 @@ Objectives::StepPlan Objectives::plan_step(std::span<const Group* const> groups,
     return plan;
 }
 
-namespace {
-
-// Accuracy and mean gap of every tag: from the scores alone, so they exist for every objective.
-void add_gaps(const Columns& columns, const std::vector<std::string>& tags, StepStats& stats) {
-    if (columns.relations() == 0) {
-        return;
-    }
-    const at::Tensor gaps =
-        columns.get("gap.score").detach().to(at::kCPU, at::kDouble).contiguous();
-    const at::Tensor flips = columns.get("rel.flip").to(at::kCPU, at::kDouble).contiguous();
-    const double* gap = gaps.const_data_ptr<double>();
-    const double* flip = flips.const_data_ptr<double>();
-    const auto& tag = columns.relation_tags();
-    for (size_t r = 0; r < tag.size(); ++r) {
-        TagStats& of = stats.tags[tags[static_cast<size_t>(tag[r])]];
-        const bool decided = flip[r] != 0.5;
-        ++of.count;
-        of.decided += decided ? 1 : 0;
-        of.correct += decided && (flip[r] < 0.5 ? gap[r] > 0 : gap[r] < 0) ? 1 : 0;
-        of.gap += gap[r];
-    }
-}
-
-void add_pairs(const Columns& columns, const std::vector<std::string>& tags, PairStats& stats) {
-    const auto base = std::find(tags.begin(), tags.end(), "base") - tags.begin();
-    const auto values = [&](const char* name) {
-        const at::Tensor column = columns.get(name);
-        return column.defined() ? column.detach().to(at::kCPU, at::kDouble).contiguous() : column;
-    };
-    const at::Tensor score = values("score"), logp = values("logp");
-    const at::Tensor order = columns.get("rel.order").cpu(), i = columns.get("rel.i").cpu(),
-                     j = columns.get("rel.j").cpu();
-    const auto& tag = columns.relation_tags();
-    for (size_t r = 0; r < tag.size(); ++r) {
-        if (tag[r] != base || order.const_data_ptr<int64_t>()[r] != 1) {
-            continue;
-        }
-        const int64_t w = i.const_data_ptr<int64_t>()[r], l = j.const_data_ptr<int64_t>()[r];
-        const double a = score.const_data_ptr<double>()[w], b = score.const_data_ptr<double>()[l];
-        stats.lowest = stats.pairs == 0 ? std::min(a, b) : std::min({a, b, stats.lowest});
-        stats.highest = stats.pairs == 0 ? std::max(a, b) : std::max({a, b, stats.highest});
-        ++stats.pairs;
-        stats.correct += a > b ? 1 : 0;
-        stats.chosen += a;
-        stats.rejected += b;
-        if (logp.defined()) {
-            stats.logp_chosen += logp.const_data_ptr<double>()[w];
-            stats.logp_rejected += logp.const_data_ptr<double>()[l];
-        }
-    }
-}
-
-void add_metrics(const std::vector<Metric>& metrics,
-                 const Columns& columns,
-                 const std::vector<std::string>& tags,
-                 StepStats& stats) {
-    for (const Metric& metric : metrics) {
-        const at::Tensor values = metric.values.to(at::kCPU, at::kDouble).contiguous();
-        const auto add = [&](const std::string& name, double value, double weight) {
-            auto& [sum, total] = stats.metrics[name];
-            sum += weight * value;
-            total += weight;
-        };
-        const bool relations = metric.level == SAMARA_PER_RELATION;
-        std::vector<double> weight =
-            relations ? columns.relation_weights() : columns.candidate_weights();
-        if (metric.level == SAMARA_PER_TOKEN) {
-            weight.assign(static_cast<size_t>(values.numel()), 1.0);
-        }
-        if (metric.level == SAMARA_SCALAR || values.dim() == 0) {
-            add(metric.name, values.mean().item<double>(), 1.0);
-            continue;
-        }
-        const double* value = values.const_data_ptr<double>();
-        for (size_t i = 0; i < weight.size(); ++i) {
-            add(metric.name, value[i], weight[i]);
-            if (relations) {
-                add(metric.name + "/" + tags[static_cast<size_t>(columns.relation_tags()[i])],
-                    value[i],
-                    weight[i]);
-            }
-        }
-    }
-}
-
-}  // namespace
-
 at::Tensor Objectives::loss(std::span<const Group* const> groups,
                             const Scored& scored,
                             StepPlan& plan,
@@ -354,8 +267,7 @@ at::Tensor Objectives::loss(std::span<const Group* const> groups,
     at::Tensor total;
     Columns all(groups, tags_, {}, scored.score.scalar_type(), scored.score.device());
     all.attach(scored);
-    add_gaps(all, tags_, stats);
-    add_pairs(all, tags_, stats.base);
+    add_scores(all, tags_, stats);
     for (size_t p = 0; p < parts_.size(); ++p) {
         Part& part = parts_[p];
         Columns columns(

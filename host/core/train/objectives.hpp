@@ -9,6 +9,7 @@
 #pragma once
 #include "core/config/plan.hpp"
 #include "core/train/columns.hpp"
+#include "core/train/step_stats.hpp"
 #include "runtime/objective.hpp"
 #include "runtime/registry.hpp"
 
@@ -19,32 +20,6 @@
 #include <vector>
 
 namespace samara::host {
-
-/// Per tag, over the relations of a step or an evaluation set.
-struct TagStats {
-    double loss = 0;      ///< sum of objectives, without tag weights
-    int64_t count = 0;    ///< relations
-    int64_t decided = 0;  ///< relations whose flip is not 0.5: only these have a right answer
-    int64_t correct = 0;  ///< of those, gap.score > 0
-    double gap = 0;       ///< sum of gap.score
-};
-
-/// The original pairs (preferences of tag base), sums over relations.
-struct PairStats {
-    int64_t pairs = 0, correct = 0;
-    double chosen = 0, rejected = 0;            ///< scores
-    double logp_chosen = 0, logp_rejected = 0;  ///< nats; 0 for a reward model
-    double lowest = 0, highest = 0;             ///< score of either side
-};
-
-/// What a step or an evaluation adds up to.
-struct StepStats {
-    double loss = 0;
-    PairStats base;
-    std::map<std::string, TagStats> tags;
-    std::map<std::string, std::pair<double, double>>
-        metrics;  ///< plugin metric -> (weighted sum, sum of weights)
-};
 
 class Objectives {
 public:

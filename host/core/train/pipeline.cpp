@@ -8,6 +8,7 @@
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
 #include "core/store/files.hpp"
+#include "core/train/order.hpp"
 #include "core/train/prepare.hpp"
 #include "core/train/reference.hpp"
 #include "core/train/trainer.hpp"

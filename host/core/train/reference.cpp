@@ -3,6 +3,7 @@
 
 #include "core/log/log.hpp"
 #include "core/store/hash.hpp"
+#include "core/train/order.hpp"
 #include "runtime/error.hpp"
 
 #include <ATen/ATen.h>
@@ -51,21 +52,17 @@ ReferenceLogps compute(const std::vector<Group*>& groups,
     ReferenceLogps out;
     const std::vector<const Group*> all(groups.begin(), groups.end());
     int64_t done = 0;
-    for (const std::vector<size_t>& batch : pack_groups(all, model, tokens_per_batch)) {
+    for (const std::vector<const Group*>& part : micro_batches(all, model, tokens_per_batch)) {
         if (options.cancelled && options.cancelled()) {
             throw Error(Code::preempted,
                         "stopped while computing reference log-probabilities",
                         "",
                         "nothing was lost; run again");
         }
-        std::vector<const Group*> part;
-        for (const size_t g : batch) {
-            part.push_back(all[g]);
-        }
         const Scored scored = model.forward(part, {.logp = true});
         append(out.logp, scored.logp);
         append(out.tok_logp, scored.tok_logp);
-        done += static_cast<int64_t>(batch.size());
+        done += static_cast<int64_t>(part.size());
         if (options.progress) {
             ProgressState state{};
             state.phase = "reference " + name;
@@ -99,23 +96,6 @@ void fill(const std::vector<Group*>& groups, const ReferenceLogps& values) {
 }
 
 }  // namespace
-
-std::vector<std::vector<size_t>> pack_groups(const std::vector<const Group*>& groups,
-                                             const LanguageModel& model,
-                                             int64_t tokens_per_batch) {
-    std::vector<std::vector<size_t>> batches;
-    int64_t filled = 0;
-    for (size_t g = 0; g < groups.size(); ++g) {
-        const int64_t tokens = model.tree_tokens(*groups[g]);
-        if (batches.empty() || filled + tokens > tokens_per_batch) {
-            batches.emplace_back();
-            filled = 0;
-        }
-        batches.back().push_back(g);
-        filled += tokens;
-    }
-    return batches;
-}
 
 void attach_reference(const std::vector<Group*>& groups,
                       const std::string& name,

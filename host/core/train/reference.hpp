@@ -23,10 +23,4 @@ void attach_reference(const std::vector<Group*>& groups,
                       ReferenceStore& store,
                       const RunOptions& options);
 
-/// Positions of groups in micro-batches: whole groups in order, up to `tokens_per_batch` tree
-/// tokens; a group above it is a micro-batch of its own.
-std::vector<std::vector<size_t>> pack_groups(const std::vector<const Group*>& groups,
-                                             const LanguageModel& model,
-                                             int64_t tokens_per_batch);
-
 }  // namespace samara::host

@@ -3,7 +3,8 @@
 
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
-#include "core/train/reference.hpp"
+#include "core/train/order.hpp"
+#include "core/train/replay.hpp"
 #include "core/train/schedule.hpp"
 #include "runtime/error.hpp"
 
@@ -12,11 +13,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
 namespace samara::host {
 namespace {
@@ -35,32 +33,6 @@ int64_t real_tokens(const Group& group) {
     return n;
 }
 
-// The columns that carry gradients.
-using Column = at::Tensor Scored::*;
-constexpr std::array<Column, 3> kColumns = {&Scored::score, &Scored::logp, &Scored::tok_logp};
-
-// Back through one micro-batch, from the gradients of its rows of the whole step's columns.
-void replay_gradients(const Scored& part,
-                      const Scored& whole,
-                      std::array<int64_t, kColumns.size()>& begin) {
-    std::vector<at::Tensor> roots, gradients;
-    for (size_t c = 0; c < kColumns.size(); ++c) {
-        const at::Tensor& column = part.*kColumns[c];
-        if (!column.defined()) {
-            continue;
-        }
-        const at::Tensor& gradient = (whole.*kColumns[c]).grad();
-        if (gradient.defined()) {
-            roots.push_back(column);
-            gradients.push_back(gradient.narrow(0, begin[c], column.size(0)));
-        }
-        begin[c] += column.size(0);
-    }
-    if (!roots.empty()) {
-        torch::autograd::backward(roots, gradients);
-    }
-}
-
 std::string ids_of(const std::vector<const Group*>& groups) {
     std::string text;
     for (const Group* group : groups) {
@@ -70,29 +42,6 @@ std::string ids_of(const std::vector<const Group*>& groups) {
 }
 
 }  // namespace
-
-int64_t steps_per_epoch(const Plan& plan, size_t groups) {
-    return (static_cast<int64_t>(groups) + plan.groups_per_step - 1) / plan.groups_per_step;
-}
-
-int64_t total_steps(const Plan& plan, size_t groups) {
-    const double by_epochs = plan.epochs * static_cast<double>(steps_per_epoch(plan, groups));
-    return plan.max_steps > 0 ? plan.max_steps : static_cast<int64_t>(std::ceil(by_epochs - 1e-9));
-}
-
-// A permutation per epoch, so the order depends on seed and step alone.
-std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step) {
-    const auto n = static_cast<int64_t>(groups), per_epoch = steps_per_epoch(plan, groups);
-    const int64_t begin = step % per_epoch * plan.groups_per_step;
-    const std::vector<int64_t> order = plan.data.order == "file"
-                                           ? std::vector<int64_t>()
-                                           : permutation(n, plan.seed, step / per_epoch);
-    std::vector<size_t> out;
-    for (int64_t i = begin; i < std::min(n, begin + plan.groups_per_step); ++i) {
-        out.push_back(static_cast<size_t>(order.empty() ? i : order[static_cast<size_t>(i)]));
-    }
-    return out;
-}
 
 Trainer::Trainer(const Plan& plan,
                  const RunOptions& options,
@@ -113,6 +62,12 @@ Trainer::Trainer(const Plan& plan,
       evals_(evals),
       tags_(std::move(tags)) {
     per_epoch_ = steps_per_epoch(plan_, groups_.size());
+    // By TRL's names a reward is beta * score; beta is the first objective's.
+    for (const auto& [key, value] : plan_.objectives.front().params.values()) {
+        if (key == "beta" && std::holds_alternative<double>(value)) {
+            beta_ = std::get<double>(value);
+        }
+    }
     for (const Group& group : groups_) {
         if (const int64_t tokens = model_.tree_tokens(group); tokens > plan_.tokens_per_batch) {
             log::warning("record " + group.record_id + " has " + std::to_string(tokens) +
@@ -168,33 +123,16 @@ Scored Trainer::score(const std::vector<const Group*>& groups) {
 }
 
 // The columns of all micro-batches as one, without a graph; nothing when cancelled.
-std::optional<Scored> Trainer::gather(const std::vector<const Group*>& groups,
-                                      const std::vector<std::vector<size_t>>& batches) {
+std::optional<Scored> Trainer::gather(const std::vector<std::vector<const Group*>>& batches) {
     const c10::NoGradGuard no_grad;
-    std::array<std::vector<at::Tensor>, kColumns.size()> parts;
-    Scored out;
-    for (const std::vector<size_t>& batch : batches) {
+    std::vector<Scored> parts;
+    for (const std::vector<const Group*>& part : batches) {
         if (cancelled()) {
             return std::nullopt;
         }
-        std::vector<const Group*> part;
-        for (const size_t g : batch) {
-            part.push_back(groups[g]);
-        }
-        const Scored scored = score(part);
-        out.tree_tokens += scored.tree_tokens;
-        for (size_t c = 0; c < kColumns.size(); ++c) {
-            if ((scored.*kColumns[c]).defined()) {
-                parts[c].push_back(scored.*kColumns[c]);
-            }
-        }
+        parts.push_back(score(part));
     }
-    for (size_t c = 0; c < kColumns.size(); ++c) {
-        if (!parts[c].empty()) {
-            out.*kColumns[c] = at::cat(parts[c]);
-        }
-    }
-    return out;
+    return join(parts);
 }
 
 void Trainer::report(const std::string& phase, int64_t done, int64_t todo, double loss) {
@@ -210,57 +148,6 @@ void Trainer::report(const std::string& phase, int64_t done, int64_t todo, doubl
     options_.progress(state);
 }
 
-void Trainer::add_stats(Row& row, const StepStats& stats) const {
-    for (const std::string& tag : tags_) {
-        const auto found = stats.tags.find(tag);
-        if (found == stats.tags.end() || found->second.count == 0) {
-            continue;
-        }
-        const TagStats& of = found->second;
-        row.fields.emplace_back("loss/" + tag, of.loss);
-        if (of.decided > 0) {
-            row.fields.emplace_back(
-                "accuracy/" + tag,
-                static_cast<double>(of.correct) / static_cast<double>(of.decided));
-        }
-        row.fields.emplace_back("gap/" + tag, of.gap / static_cast<double>(of.count));
-    }
-    add_usual_names(row, stats.base);
-    for (const auto& [name, sum] : stats.metrics) {
-        row.fields.emplace_back(name, sum.second > 0 ? sum.first / sum.second : 0.0);
-    }
-}
-
-// TRL's names, for the original pairs (docs/design.md, section 4): a reward model's scores, or a
-// policy's implicit rewards beta * (logp - ref_logp), beta the first objective's.
-void Trainer::add_usual_names(Row& row, const PairStats& base) const {
-    if (base.pairs == 0) {
-        return;
-    }
-    const auto n = static_cast<double>(base.pairs);
-    const double accuracy = static_cast<double>(base.correct) / n;
-    const auto put = [&](const char* name, double value) { row.fields.emplace_back(name, value); };
-    if (plan_.pipeline == "reward") {
-        put("accuracy", accuracy);
-        put("margin", (base.chosen - base.rejected) / n);
-        put("mean_reward", (base.chosen + base.rejected) / (2 * n));
-        put("min_reward", base.lowest);
-        put("max_reward", base.highest);
-        return;
-    }
-    double beta = 1.0;
-    for (const auto& [key, value] : plan_.objectives.front().params.values()) {
-        beta =
-            key == "beta" && std::holds_alternative<double>(value) ? std::get<double>(value) : beta;
-    }
-    put("rewards/chosen", beta * base.chosen / n);
-    put("rewards/rejected", beta * base.rejected / n);
-    put("rewards/margins", beta * (base.chosen - base.rejected) / n);
-    put("rewards/accuracies", accuracy);
-    put("logps/chosen", base.logp_chosen / n);
-    put("logps/rejected", base.logp_rejected / n);
-}
-
 bool Trainer::train_step() {
     const double start = now();
     const std::vector<const Group*> groups = step_groups(step_);
@@ -269,49 +156,39 @@ bool Trainer::train_step() {
         objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
     StepStats stats;
     int64_t tokens = 0, tree_tokens = 0, done = 0;
-    const auto batches = pack_groups(groups, model_, plan_.tokens_per_batch);
-    // A coupled loss needs the whole step's columns: they are computed without a graph, the
-    // objectives run once, and every micro-batch is then computed again with the gradients of its
-    // part of the columns.  A step of one micro-batch needs no second forward.
-    const bool replay = objectives_.coupled() && batches.size() > 1;
-    Scored whole;
-    if (replay) {
-        std::optional<Scored> gathered = gather(groups, batches);
-        if (!gathered) {
+    const auto batches = micro_batches(groups, model_, plan_.tokens_per_batch);
+    std::optional<Replay> replay;  // a step of one micro-batch needs no second forward
+    if (objectives_.coupled() && batches.size() > 1) {
+        std::optional<Scored> whole = gather(batches);
+        if (!whole) {
             return false;
         }
-        whole = *gathered;
-        for (const Column column : kColumns) {
-            whole.*column =
-                (whole.*column).defined() ? (whole.*column).requires_grad_(true) : whole.*column;
-        }
-        const at::Tensor loss = objectives_.loss(groups, whole, step_plan, where, stats);
+        replay.emplace(std::move(*whole));
+        const at::Tensor loss =
+            objectives_.loss(groups, replay->columns(), step_plan, where, stats);
         if (loss.defined() && loss.requires_grad()) {
             torch::autograd::backward({loss}, {});
         }
     }
-    std::array<int64_t, kColumns.size()> begin{};
-    for (const std::vector<size_t>& batch : batches) {
+    for (const std::vector<const Group*>& part : batches) {
         if (cancelled()) {
             optimizer_.zero_grad();
             return false;
         }
-        std::vector<const Group*> part;
-        for (const size_t g : batch) {
-            part.push_back(groups[g]);
-            tokens += real_tokens(*groups[g]);
+        for (const Group* group : part) {
+            tokens += real_tokens(*group);
         }
         const Scored scored = score(part);
         tree_tokens += scored.tree_tokens;
         if (replay) {
-            replay_gradients(scored, whole, begin);
+            replay->backward(scored);
         } else {
             const at::Tensor loss = objectives_.loss(part, scored, step_plan, where, stats);
             if (loss.defined() && loss.requires_grad()) {
                 torch::autograd::backward({loss}, {});
             }
         }
-        done += static_cast<int64_t>(batch.size());
+        done += static_cast<int64_t>(part.size());
         report("train", done, static_cast<int64_t>(groups.size()), stats.loss);
     }
     const double norm = optimizer_.clip(plan_.max_grad_norm);
@@ -334,7 +211,7 @@ bool Trainer::train_step() {
              {"learning_rate", rate},
              {"tokens", tokens},
              {"tree_tokens", tree_tokens}}};
-    add_stats(row, stats);
+    add_fields(row, stats, tags_, plan_.pipeline == "reward", beta_);
     folder_.metrics(row, "train/", step_);
     const double seconds = now() - start;
     seconds_ += seconds;
@@ -363,24 +240,21 @@ bool Trainer::evaluate(const EvalSet& set) {
     int64_t tokens = 0, tree_tokens = 0, done = 0;
     std::string
         gaps;  // one line per relation, so that two evaluations can be compared pair by pair
-    auto batches = pack_groups(groups, model_, plan_.tokens_per_batch);
+    auto batches = micro_batches(groups, model_, plan_.tokens_per_batch);
     std::optional<Scored> whole;  // what a coupled loss needs: the set as one batch
     if (objectives_.coupled()) {
-        whole = gather(groups, batches);
+        whole = gather(batches);
         if (!whole) {
             return false;
         }
-        batches.assign(1, std::vector<size_t>(groups.size()));
-        std::iota(batches[0].begin(), batches[0].end(), size_t{0});
+        batches.assign(1, groups);
     }
-    for (const std::vector<size_t>& batch : batches) {
+    for (const std::vector<const Group*>& part : batches) {
         if (cancelled()) {
             return false;
         }
-        std::vector<const Group*> part;
-        for (const size_t g : batch) {
-            part.push_back(groups[g]);
-            tokens += real_tokens(*groups[g]);
+        for (const Group* group : part) {
+            tokens += real_tokens(*group);
         }
         const Scored scored = whole ? *whole : score(part);
         tree_tokens += scored.tree_tokens;
@@ -401,7 +275,7 @@ bool Trainer::evaluate(const EvalSet& set) {
                 }
             }
         }
-        done += static_cast<int64_t>(batch.size());
+        done += static_cast<int64_t>(part.size());
         report("evaluate " + set.name, done, static_cast<int64_t>(groups.size()), stats.loss);
     }
     Row row{{{"eval", set.name},
@@ -410,7 +284,7 @@ bool Trainer::evaluate(const EvalSet& set) {
              {"loss", stats.loss},
              {"tokens", tokens},
              {"tree_tokens", tree_tokens}}};
-    add_stats(row, stats);
+    add_fields(row, stats, tags_, plan_.pipeline == "reward", beta_);
     folder_.write("eval/" + set.name + "-step-" + std::to_string(step_) + ".jsonl", gaps);
     folder_.metrics(row, "eval/" + set.name + "/", step_);
     return true;

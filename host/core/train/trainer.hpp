@@ -21,12 +21,6 @@ struct EvalSet {
     std::vector<Group> groups;
 };
 
-/// Optimizer steps of one pass over so many groups, and of the run.
-int64_t steps_per_epoch(const Plan& plan, size_t groups);
-int64_t total_steps(const Plan& plan, size_t groups);
-/// Positions of the groups of one step, from 0.
-std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step);
-
 class Trainer {
 public:
     Trainer(const Plan& plan,
@@ -51,16 +45,14 @@ private:
     [[nodiscard]] RunInfo info(bool evaluating) const;
     [[nodiscard]] std::vector<const Group*> step_groups(int64_t step) const;
     [[nodiscard]] Scored score(const std::vector<const Group*>& groups);
-    [[nodiscard]] std::optional<Scored> gather(const std::vector<const Group*>& groups,
-                                               const std::vector<std::vector<size_t>>& batches);
+    [[nodiscard]] std::optional<Scored> gather(
+        const std::vector<std::vector<const Group*>>& batches);
     bool train_step();    ///< false: cancelled before the update; nothing has changed
     bool evaluate_due();  ///< false: cancelled
     bool evaluate(const EvalSet& set);
     void save();
     void report(const std::string& phase, int64_t done, int64_t todo, double loss);
     [[nodiscard]] bool cancelled() const { return options_.cancelled && options_.cancelled(); }
-    void add_stats(Row& row, const StepStats& stats) const;
-    void add_usual_names(Row& row, const PairStats& base) const;
 
     const Plan& plan_;
     const RunOptions& options_;
@@ -71,6 +63,7 @@ private:
     const std::vector<Group>& groups_;
     const std::vector<EvalSet>& evals_;
     std::vector<std::string> tags_;
+    double beta_ = 1.0;
     int64_t per_epoch_ = 0, total_ = 0, step_ = 0;
     size_t next_eval_ = 0;  ///< evaluation sets already done at this step: part of the state
     double seconds_ = 0;    ///< of training steps in this process

@@ -135,18 +135,4 @@ int64_t tree_tokens(const Group& group) {
     return total;
 }
 
-std::vector<std::vector<size_t>> pack(std::span<const int64_t> tree_token_counts, int64_t budget) {
-    std::vector<std::vector<size_t>> batches;
-    int64_t used = 0;
-    for (size_t g = 0; g < tree_token_counts.size(); ++g) {
-        if (batches.empty() || used + tree_token_counts[g] > budget) {
-            batches.emplace_back();
-            used = 0;
-        }
-        batches.back().push_back(g);
-        used += tree_token_counts[g];
-    }
-    return batches;
-}
-
 }  // namespace samara::host

@@ -48,9 +48,4 @@ Forest build_forest(std::span<const Group* const> groups);
 /// Tree tokens of one group: the F of its forest.
 int64_t tree_tokens(const Group& group);
 
-/// Indices of groups, in order, cut into micro-batches of at most `budget` tree tokens; a group
-/// above the budget stands alone.  Never reorders: the split must not change which groups a step
-/// holds.
-std::vector<std::vector<size_t>> pack(std::span<const int64_t> tree_token_counts, int64_t budget);
-
 }  // namespace samara::host
