@@ -180,22 +180,27 @@ TEST_CASE("BCO's running shift is the mean of earlier steps' means, whatever the
     CHECK(make("bco", {{"delta", str("none")}}).save().empty());
 }
 
+// Two candidates more, the first preferred to the second.
+static void add_pair(Step& step, const Cand& better, const Cand& worse, int64_t tag) {
+    Rel r;
+    r.i = static_cast<int64_t>(step.candidates.size());
+    r.j = r.i + 1;
+    r.tag = tag;
+    step.candidates.push_back(better);
+    step.candidates.push_back(worse);
+    step.relations.push_back(r);
+}
+
 TEST_CASE("AOT compares ranks inside a tag, and each loss stands at its relation", "[preference]") {
     // Margins of the policy and of the reference, by relation; tags 0, 0, 0, 1, 1.
     const double policy[] = {3, -1, 2, 5, 4}, reference[] = {0.5, 0.25, -0.75, -2, 7};
     const double of_equal_rank[] = {0.5, -0.75, 0.25, 7, -2};
     Step step;
     for (size_t n = 0; n < 5; ++n) {
-        Cand better, worse;
+        Cand better;
         better.logp = policy[n];
         better.ref_logp = reference[n];
-        step.candidates.push_back(better);
-        step.candidates.push_back(worse);
-        Rel r;
-        r.i = static_cast<int64_t>(2 * n);
-        r.j = r.i + 1;
-        r.tag = n < 3 ? 0 : 1;
-        step.relations.push_back(r);
+        add_pair(step, better, Cand(), n < 3 ? 0 : 1);
     }
     auto objective = make("aot", {{"beta", 0.5}, {"label_smoothing", 0.1}});
     const Result result = step.run(objective);
@@ -219,13 +224,7 @@ TEST_CASE("AOT unpaired compares the ranks of chosen and rejected scores, with b
         Cand better, worse;
         better.logp = chosen[n];
         worse.logp = rejected[n];
-        step.candidates.push_back(better);
-        step.candidates.push_back(worse);
-        Rel r;
-        r.i = static_cast<int64_t>(2 * n);
-        r.j = r.i + 1;
-        r.tag = n < 3 ? 0 : 1;
-        step.relations.push_back(r);
+        add_pair(step, better, worse, n < 3 ? 0 : 1);
     }
     auto objective = make("aot_unpaired", {{"beta", 0.5}});
     const Result result = step.run(objective);
