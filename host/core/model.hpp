@@ -38,8 +38,10 @@ public:
 
 /// What a forward is to return; only what an objective or a metric reads is computed.
 struct Wanted {
-    bool score = false;  ///< [N] the reward head on the last response token
-    bool logp = false;   ///< [N] summed response log-probabilities, nats, and tok_logp [T]
+    bool score = false;        ///< [N] the reward head on the last response token
+    bool logp = false;         ///< [N] summed response log-probabilities, nats, and tok_logp [T]
+    bool prompt_logp = false;  ///< [N] the same of the prompt's tokens but its first
+    bool token_stats = false;  ///< [T] tok_entropy and tok_log_p2; with logp only
 };
 
 /// Results of one forward over the candidates of the given groups, in order.  Undefined unless

@@ -19,8 +19,12 @@ struct Scored {
     at::Tensor score;  ///< [N], with graph
     at::Tensor logp;   ///< [N], nats, with graph
     at::Tensor
-        tok_logp;       ///< [T] response tokens of all candidates, one after the other, with graph
-    at::Tensor length;  ///< [N] int64, response tokens
+        tok_logp;  ///< [T] response tokens of all candidates, one after the other, with graph
+    at::Tensor prompt_logp;  ///< [N] nats, prompt tokens but the first (0 if none), with graph
+    at::Tensor tok_entropy;  ///< [T] nats, of the distribution a response token is drawn from, with
+                             ///< graph
+    at::Tensor tok_log_p2;   ///< [T] log of the sum of its squared probabilities, no graph
+    at::Tensor length;       ///< [N] int64, response tokens
     int64_t tree_tokens = 0;  ///< F, tokens computed
 };
 

@@ -79,9 +79,9 @@ void DecoderModel::check(const Forest& forest, Wanted wanted) const {
                     "a language model has no score head",
                     request_.path,
                     "open it as a reward model");
-    if (wanted.logp && weights_.score.defined())
+    if ((wanted.logp || wanted.prompt_logp) && weights_.score.defined())
         throw Error(Code::config, "a reward model has no language-model head", request_.path);
-    if (wanted.logp && forest.without_prompt >= 0)
+    if ((wanted.logp || wanted.prompt_logp) && forest.without_prompt >= 0)
         throw Error(
             Code::data,
             "candidate " + std::to_string(forest.without_prompt) +
@@ -98,28 +98,43 @@ void DecoderModel::check(const Forest& forest, Wanted wanted) const {
                         "the data was tokenised for another model");
 }
 
+void DecoderModel::add_logps(const at::Tensor& hidden,
+                             const ForestTensors& tensors,
+                             Wanted wanted,
+                             Scored& scored) {
+    const at::Tensor normed = final_norm(weights_, hidden.index_select(0, tensors.rows));
+    TargetStats targets;
+    if (wanted.token_stats) {
+        targets = target_stats(weights_, normed, tensors);
+        scored.tok_entropy = targets.entropy.index_select(0, tensors.tok_target);
+        scored.tok_log_p2 = targets.log_p2.index_select(0, tensors.tok_target);
+    } else {
+        targets.logp = target_logps(weights_, normed, tensors, route_);
+    }
+    const at::Tensor none = at::zeros({tensors.last.size(0)}, targets.logp.options());
+    scored.tok_logp = targets.logp.index_select(0, tensors.tok_target);
+    scored.logp = none.index_add(0, tensors.tok_candidate, scored.tok_logp);
+    if (wanted.prompt_logp)
+        scored.prompt_logp = none.index_add(
+            0, tensors.prompt_candidate, targets.logp.index_select(0, tensors.prompt_target));
+}
+
 Scored DecoderModel::forward(std::span<const Group* const> groups, Wanted wanted) {
-    const Forest forest = build_forest(groups);
+    const Forest forest = build_forest(groups, wanted.prompt_logp);
     check(forest, wanted);
     const ForestTensors tensors = make_tensors(forest, weights_);
     Scored scored;
     scored.tree_tokens = static_cast<int64_t>(forest.ids.size());
     scored.length = tensors.length;
-    if (forest.ids.empty() || (!wanted.score && !wanted.logp))
+    if (forest.ids.empty() || (!wanted.score && !wanted.logp && !wanted.prompt_logp))
         return scored;
     const at::Tensor hidden = decode(weights_, forest, tensors, route_);
     if (wanted.score) {
         const at::Tensor ends = final_norm(weights_, hidden.index_select(0, tensors.last));
         scored.score = at::mv(ends, weights_.score.part().view({-1}));
     }
-    if (wanted.logp) {
-        const at::Tensor normed = final_norm(weights_, hidden.index_select(0, tensors.rows));
-        const at::Tensor targets = target_logps(weights_, normed, tensors, route_);
-        scored.tok_logp = targets.index_select(0, tensors.tok_target);
-        const auto n = static_cast<int64_t>(forest.last.size());
-        scored.logp =
-            at::zeros({n}, targets.options()).index_add(0, tensors.tok_candidate, scored.tok_logp);
-    }
+    if (wanted.logp || wanted.prompt_logp)
+        add_logps(hidden, tensors, wanted, scored);
     return scored;
 }
 

@@ -22,6 +22,10 @@ public:
 
 private:
     void check(const Forest& forest, Wanted wanted) const;
+    void add_logps(const at::Tensor& hidden,
+                   const ForestTensors& tensors,
+                   Wanted wanted,
+                   Scored& scored);
     ModelRequest request_;
     Route route_;
     Weights weights_;

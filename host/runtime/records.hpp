@@ -46,6 +46,7 @@ struct Candidate {
     /// Pipeline dpo: log-probabilities of the response under the reference model, nats; summed, and
     /// of each token.  Set by the host before training (core/train/reference.hpp).
     double ref_logp = 0;
+    double ref_prompt_logp = 0;  ///< of the prompt's tokens but its first
     std::vector<double> ref_tok_logp;
     std::string instructions;  ///< JSON array of {"id","kwargs","negated","text","truth"}, or empty
 };

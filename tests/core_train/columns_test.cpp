@@ -85,6 +85,36 @@ TEST_CASE("an objective sees only the relations of its tags and the candidates t
     CHECK(values(columns.get("group")) == std::vector<double>{0, 0, 1, 1});
 }
 
+TEST_CASE("columns of prompts and of tokens follow the candidates an objective sees") {
+    auto all = groups();
+    for (Group& group : all) {
+        for (Candidate& c : group.candidates) {
+            c.prompt_ids = Ids(c.response_ids.size() + 1, 7);
+            c.ref_prompt_logp = -static_cast<double>(c.response_ids.size());
+            c.ref_tok_logp = std::vector<double>(c.response_ids.size(), c.ref_prompt_logp / 2);
+        }
+    }
+    const Group* pointers[] = {&all[0], &all[1]};
+    Scored scored = scores();
+    scored.logp = scored.score;
+    scored.prompt_logp = -scored.score;
+    scored.tok_logp = at::arange(0, 21, at::kDouble);  // 1 + 2 + ... + 6 response tokens
+    scored.tok_entropy = scored.tok_logp + 100;
+    scored.tok_log_p2 = scored.tok_logp + 200;
+    Columns columns(pointers, kTags, {false, true, false}, at::kDouble, at::kCPU);
+    columns.attach(scored);
+    CHECK(values(columns.get("prompt_logp")) == std::vector<double>{-25, -36});
+    CHECK(values(columns.get("gap.prompt_logp")) == std::vector<double>{-11});
+    CHECK(values(columns.get("ref_prompt_logp")) == std::vector<double>{-5, -6});
+    CHECK(values(columns.get("prompt_length")) == std::vector<double>{6, 7});
+    const at::Tensor tokens = at::arange(10, 21, at::kDouble);  // those of candidates 4 and 5
+    CHECK(at::equal(columns.get("tok.logp"), tokens));
+    CHECK(at::equal(columns.get("tok.entropy"), tokens + 100));
+    CHECK(at::equal(columns.get("tok.log_p2"), tokens + 200));
+    CHECK(values(columns.get("tok.ref_logp"))[4] == -2.5);
+    CHECK(values(columns.get("tok.ref_logp"))[5] == -3);
+}
+
 TEST_CASE("the gradient of a contrast reaches all four ends with the right signs") {
     const auto all = groups();
     const Group* pointers[] = {&all[0], &all[1]};

@@ -140,6 +140,36 @@ class Dpo(Case):
         model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float64).eval()
         self.follow("out", model, score, 1.0)
 
+    def test_ten_steps_of_orpo_over_the_prompt_equal_an_independent_loop(self):
+        """The prompt's tokens are learned too: the loss needs prompt_logp, whatever the split of a step."""
+        import torch
+        from transformers import AutoModelForCausalLM
+        folder = tiny_model(self.folder / "model", **SMALL)
+        params = '{ beta = 0.1, nll = "token", nll_over = "prompt_and_response" }'
+        samara("run", self.config("out", objective="samara.orpo", params=params, batch=90,
+                                  more='[dpo]\nreference = "none"\n'), env=self.env)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
+        data = rows(self.folder / "rows.jsonl")
+        log_odds = lambda a: a - torch.log1p(-torch.exp(a))
+        for got in self.metrics("out"):
+            at = (got["step"] - 1) * 4 % len(data)
+            optimizer.zero_grad()
+            odds, nll, count = [], [], 0
+            for row in data[at:at + 4]:
+                p, w, l = row["prompt_ids"], row["chosen_ids"], row["rejected_ids"]
+                gap = log_odds(logp(model, p, w) / len(w)) - log_odds(logp(model, p, l) / len(l))
+                odds.append(-torch.nn.functional.logsigmoid(gap))
+                nll.append(-logp(model, (p + w)[:1], (p + w)[1:]))  # everything after the first token
+                count += len(p + w) - 1
+            loss = 0.1 * torch.stack(odds).mean() + torch.stack(nll).sum() / count
+            loss.backward()
+            norm = math.sqrt(sum(float((p.grad.double() ** 2).sum()) for p in model.parameters() if p.grad is not None))
+            optimizer.step()
+            self.assertAlmostEqual(got["loss"], loss.item(), delta=1e-6 * loss.item())
+            self.assertAlmostEqual(got["grad_norm"], norm, delta=1e-5 * norm)
+        self.assertEqual(len(self.metrics("out")), 10)
+
     def test_the_reference_is_computed_once_and_may_be_named(self):
         folder = tiny_model(self.folder / "model", **SMALL)
         first = samara("run", self.config("a"), env=self.env)

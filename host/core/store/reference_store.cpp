@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kSchema = "samara.reference";
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 std::string_view bytes_of(const std::vector<double>& values) {
     return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double)};
@@ -25,6 +25,7 @@ std::vector<uint8_t> checksum(const std::string& key, const ReferenceLogps& valu
     hash.update(key);
     hash.update(bytes_of(values.logp));
     hash.update(bytes_of(values.tok_logp));
+    hash.update(bytes_of(values.prompt_logp));
     const std::string hex = hash.hex();
     return {hex.begin(), hex.end()};
 }
@@ -33,22 +34,29 @@ ReferenceLogps parse(std::string_view bytes,
                      const std::string& where,
                      const std::string& key,
                      size_t n,
-                     size_t t) {
+                     size_t t,
+                     size_t p) {
     const std::lock_guard lock(hdf5_mutex());
     require_hdf5();
     const QuietHdf5 quiet;
     ImageReader file(bytes, where);
     file.expect(kSchema,
                 kVersion,
-                {"reference/logp", "reference/tok_logp", "reference/seconds", "reference/sha256"});
+                {"reference/logp",
+                 "reference/tok_logp",
+                 "reference/prompt_logp",
+                 "reference/seconds",
+                 "reference/sha256"});
     ReferenceLogps out;
     std::vector<double> seconds;
     std::vector<uint8_t> sum;
     file.get("reference/logp", out.logp);
     file.get("reference/tok_logp", out.tok_logp);
+    file.get("reference/prompt_logp", out.prompt_logp);
     file.get("reference/seconds", seconds);
     file.get("reference/sha256", sum);
-    if (out.logp.size() != n || out.tok_logp.size() != t || seconds.size() != 1) {
+    if (out.logp.size() != n || out.tok_logp.size() != t || out.prompt_logp.size() != p ||
+        seconds.size() != 1) {
         file.corrupt("the reference cache holds another number of values than the data");
     }
     if (sum != checksum(key, out)) {
@@ -67,13 +75,16 @@ std::string ReferenceStore::path(const CacheKey& key) const {
     return folder_ + "/" + key.digest() + ".h5";
 }
 
-std::optional<ReferenceLogps> ReferenceStore::read(const CacheKey& key, size_t n, size_t t) {
+std::optional<ReferenceLogps> ReferenceStore::read(const CacheKey& key,
+                                                   size_t n,
+                                                   size_t t,
+                                                   size_t p) {
     const std::string file = path(key);
     if (!fs::exists(file)) {
         return std::nullopt;
     }
     try {
-        return parse(read_file(file), file, key.digest(), n, t);
+        return parse(read_file(file), file, key.digest(), n, t, p);
     } catch (const Error& error) {
         if (error.code() != Code::corrupt) {
             throw;
@@ -104,6 +115,7 @@ void ReferenceStore::write(const CacheKey& key, const ReferenceLogps& values) {
         file.group("reference");
         file.put("reference/logp", values.logp);
         file.put("reference/tok_logp", values.tok_logp);
+        file.put("reference/prompt_logp", values.prompt_logp);
         file.put("reference/seconds", std::vector<double>{values.seconds});
         file.put("reference/sha256", checksum(key.digest(), values));
         image = file.image();

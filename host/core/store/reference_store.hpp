@@ -12,9 +12,10 @@ namespace samara::host {
 
 /// Log-probabilities, nats, of all candidates of a list of groups in order.
 struct ReferenceLogps {
-    std::vector<double> logp;      ///< [N] summed over the response
-    std::vector<double> tok_logp;  ///< [T] of every response token, candidate after candidate
-    double seconds = 0;            ///< what computing them took
+    std::vector<double> logp;         ///< [N] summed over the response
+    std::vector<double> tok_logp;     ///< [T] of every response token, candidate after candidate
+    std::vector<double> prompt_logp;  ///< [N] of the prompt's tokens but its first; or empty
+    double seconds = 0;               ///< what computing them took
 };
 
 /// [any-thread]; any number of processes may use one folder.
@@ -24,7 +25,11 @@ public:
     explicit ReferenceStore(std::string folder, Warn warn = {});
     /// The stored values, verified (schema, checksum, sizes), or nothing; a damaged file is kept as
     /// KEY.h5.bad, said, and computed again.
-    [[nodiscard]] std::optional<ReferenceLogps> read(const CacheKey& key, size_t n, size_t t);
+    /// p: N or 0, whether the prompts are asked for.
+    [[nodiscard]] std::optional<ReferenceLogps> read(const CacheKey& key,
+                                                     size_t n,
+                                                     size_t t,
+                                                     size_t p);
     /// Publishes atomically.  Throws Error(Code::io).
     void write(const CacheKey& key, const ReferenceLogps& values);
 

@@ -12,7 +12,7 @@ namespace samara::host {
 namespace {
 
 constexpr std::array kCandidateColumns =
-    {"score", "length", "label", "weight", "auxiliary", "group"};
+    {"score", "length", "prompt_length", "label", "weight", "auxiliary", "group"};
 constexpr std::array kRelationColumns = {"rel.i",
                                          "rel.j",
                                          "rel.k",
@@ -42,10 +42,16 @@ double number_of(const std::string& json) {
 std::optional<std::string> why_unavailable(const std::string& column,
                                            const std::string& pipeline,
                                            const std::string& reference) {
-    constexpr std::array kPolicy = {
-        "logp", "ref_logp", "tok.candidate", "tok.position", "tok.logp", "tok.ref_logp"};
-    constexpr std::array kLater = {
-        "prompt_logp", "ref_prompt_logp", "prompt_length", "tok.entropy", "tok.log_p2"};
+    constexpr std::array kPolicy = {"logp",
+                                    "ref_logp",
+                                    "prompt_logp",
+                                    "ref_prompt_logp",
+                                    "tok.candidate",
+                                    "tok.position",
+                                    "tok.logp",
+                                    "tok.ref_logp",
+                                    "tok.entropy",
+                                    "tok.log_p2"};
     constexpr std::array kRollout = {
         "reward", "tok.old_logp", "tok.advantage", "tok.return", "tok.value", "tok.old_value"};
     const bool gap = column.starts_with("gap.");
@@ -65,9 +71,6 @@ std::optional<std::string> why_unavailable(const std::string& column,
             return "[dpo] reference is \"none\"";
         }
         return std::nullopt;
-    }
-    if (contains(kLater, base)) {
-        return "pipelines dpo and ppo will have it, this version has not";
     }
     if (contains(kRollout, base)) {
         return "only rollouts (pipeline ppo) have it";
@@ -123,7 +126,9 @@ Columns::Columns(std::span<const Group* const> groups,
             cand_label_.push_back(candidate.label);
             cand_length_.push_back(static_cast<int64_t>(candidate.response_ids.size()));
             cand_weight_.push_back(candidate.weight);
+            cand_prompt_length_.push_back(static_cast<int64_t>(candidate.prompt_ids.size()));
             cand_ref_logp_.push_back(candidate.ref_logp);
+            cand_ref_prompt_logp_.push_back(candidate.ref_prompt_logp);
             tokens_ += cand_length_.back();
             cand_auxiliary_.push_back(candidate.auxiliary ? 1.0 : 0.0);
         }
@@ -158,8 +163,11 @@ void Columns::attach(const Scored& scored) {
     };
     score_ = mine(scored.score);
     logp_ = mine(scored.logp);
+    prompt_logp_ = mine(scored.prompt_logp);
+    tok_logp_ = scored.tok_logp;
+    tok_entropy_ = scored.tok_entropy;
+    tok_log_p2_ = scored.tok_log_p2;
     if (!scored.tok_logp.defined() || all) {
-        tok_logp_ = scored.tok_logp;
         return;
     }
     std::vector<int64_t> rows;
@@ -178,13 +186,16 @@ void Columns::attach(const Scored& scored) {
             ++candidate;
         }
     }
-    tok_logp_ = scored.tok_logp.index_select(0, ints(rows));
+    const at::Tensor index = ints(rows);
+    for (at::Tensor* column : {&tok_logp_, &tok_entropy_, &tok_log_p2_}) {
+        *column = column->defined() ? column->index_select(0, index) : *column;
+    }
 }
 
 // Response tokens of all candidates, one after the other, no padding.
 at::Tensor Columns::token_column(const std::string& name) const {
-    if (name == "tok.logp") {
-        return tok_logp_;
+    if (name == "tok.logp" || name == "tok.entropy" || name == "tok.log_p2") {
+        return name == "tok.logp" ? tok_logp_ : name == "tok.entropy" ? tok_entropy_ : tok_log_p2_;
     }
     std::vector<int64_t> candidate, position;
     std::vector<double> reference;
@@ -226,6 +237,15 @@ at::Tensor Columns::candidate_column(const std::string& name) const {
     }
     if (name == "ref_logp") {
         return floats(cand_ref_logp_);
+    }
+    if (name == "prompt_logp") {
+        return prompt_logp_;
+    }
+    if (name == "ref_prompt_logp") {
+        return floats(cand_ref_prompt_logp_);
+    }
+    if (name == "prompt_length") {
+        return ints(cand_prompt_length_);
     }
     if (name == "length") {
         return ints(cand_length_);

@@ -75,9 +75,10 @@ private:
     std::vector<int64_t> cand_tag_, cand_group_, cand_label_, cand_length_;
     std::vector<double> cand_weight_, cand_auxiliary_;
     bool contrasts_ = false;  ///< some relation has order 2
-    std::vector<double> cand_ref_logp_;
+    std::vector<double> cand_ref_logp_, cand_ref_prompt_logp_;
+    std::vector<int64_t> cand_prompt_length_;
     int64_t tokens_ = 0;
-    at::Tensor score_, logp_, tok_logp_;
+    at::Tensor score_, logp_, prompt_logp_, tok_logp_, tok_entropy_, tok_log_p2_;
 };
 
 }  // namespace samara::host

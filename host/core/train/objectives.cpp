@@ -113,6 +113,27 @@ double Objectives::tag_weight(const Part& part, int64_t tag) const {
     return tag < 0 ? 1.0 : part.tag_weights[static_cast<size_t>(tag)];
 }
 
+bool Objectives::reads(const std::string& column) const {
+    return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+        const auto& columns = part.instance->columns();
+        for (size_t c = 0; c < columns.size(); ++c) {
+            if (part.available[c] && (columns[c] == column || columns[c] == "gap." + column)) {
+                return true;
+            }
+        }
+        return false;
+    });
+}
+
+Wanted Objectives::wanted(const std::string& pipeline) const {
+    if (pipeline == "reward") {
+        return {.score = true};
+    }
+    return {.logp = true,
+            .prompt_logp = reads("prompt_logp"),
+            .token_stats = reads("tok.entropy") || reads("tok.log_p2")};
+}
+
 std::vector<std::string> Objectives::dead_tags() const {
     std::vector<std::string> dead;
     for (size_t t = 0; t < tags_.size(); ++t) {

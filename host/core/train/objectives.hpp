@@ -33,6 +33,11 @@ public:
     /// Some loss depends on the whole step at once (a sort, a batch mean): loss() must then be
     /// called once, with all groups of the step (docs/design.md, section 3, rule 6).
     [[nodiscard]] bool coupled() const { return coupled_; }
+    /// What the model must compute for the columns that some objective reads; `score` or `logp` are
+    /// the pipeline's.
+    [[nodiscard]] Wanted wanted(const std::string& pipeline) const;
+    /// Some objective reads the column, or its gap.
+    [[nodiscard]] bool reads(const std::string& column) const;
     /// Tags whose weight is 0 in every objective: removed from training groups.
     [[nodiscard]] std::vector<std::string> dead_tags() const;
     /// Refuses contrasts, margins and flips that an objective which sees them does not understand,

@@ -248,6 +248,7 @@ void warn_without_anchor(const std::vector<Group>& groups) {
 }
 
 void attach_references(const Plan& plan,
+                       const Objectives& objectives,
                        const ModelRequest& policy,
                        LanguageModel& model,
                        Data& data,
@@ -258,16 +259,18 @@ void attach_references(const Plan& plan,
         request.path = model_folder(plan.reference);
         other = open_model(request);
     }
-    LanguageModel& reference = other ? *other : model;  // before any step and any resume
-    const std::string fingerprint = reference.fingerprint();
+    LanguageModel& model_of_reference = other ? *other : model;  // before any step and any resume
     const auto route = options.environment.find("fp32_route");
-    const std::string precision =
-        plan.dtype + " " + (route == options.environment.end() ? "" : route->second);
+    const Reference reference{
+        model_of_reference,
+        model_of_reference.fingerprint(),
+        plan.dtype + " " + (route == options.environment.end() ? "" : route->second),
+        plan.tokens_per_batch,
+        objectives.reads("ref_prompt_logp")};
     ReferenceStore store(options.cache_folder + "/reference",
                          [](const std::string& text) { log::warning(text); });
     const auto attach = [&](const std::vector<Group*>& groups, const std::string& name) {
-        attach_reference(
-            groups, name, fingerprint, precision, plan.tokens_per_batch, reference, store, options);
+        attach_reference(groups, name, reference, store, options);
     };
     std::set<size_t> reached;  // a short run does not pay for groups that no step sees
     const size_t n = data.train.groups.size();
@@ -338,7 +341,7 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
 
         // ---- the reference: what the policy's log-probabilities are compared with ----
         if (plan.pipeline == "dpo" && plan.reference != "none") {
-            attach_references(plan, request, *model, data, options);
+            attach_references(plan, objectives, request, *model, data, options);
         }
 
         // ---- train ----

@@ -10,16 +10,21 @@
 
 namespace samara::host {
 
-/// Fills Candidate::ref_logp and ref_tok_logp of all groups under `model`, which is not changed.
-/// `name` is for messages; `precision` names what else the values depend on (the fp32 route).
+/// The model that is compared with, which is not changed, and what its values depend on.
+struct Reference {
+    LanguageModel& model;
+    std::string fingerprint, precision;  ///< of its weights; type and fp32 route
+    int64_t tokens_per_batch = 0;
+    bool prompts = false;  ///< the prompts' log-probabilities too
+};
+
+/// Fills Candidate::ref_logp, ref_tok_logp and, if asked, ref_prompt_logp of all groups.
+/// `name` is for messages.
 /// Errors: Code::non_finite naming the record, Code::preempted when cancelled (nothing is stored),
 /// Code::io
 void attach_reference(const std::vector<Group*>& groups,
                       const std::string& name,
-                      const std::string& fingerprint,
-                      const std::string& precision,
-                      int64_t tokens_per_batch,
-                      LanguageModel& model,
+                      const Reference& reference,
                       ReferenceStore& store,
                       const RunOptions& options);
 

@@ -9,22 +9,33 @@
 namespace samara::host {
 namespace {
 
-// The columns that carry gradients.
 using Column = at::Tensor Scored::*;
-constexpr std::array<Column, 3> kColumns = {&Scored::score, &Scored::logp, &Scored::tok_logp};
+constexpr std::array<Column, kReplayed> kColumns = {&Scored::score,
+                                                    &Scored::logp,
+                                                    &Scored::prompt_logp,
+                                                    &Scored::tok_logp,
+                                                    &Scored::tok_entropy};
+constexpr std::array<Column, 1> kWithoutGradient = {&Scored::tok_log_p2};
+
+void join_column(const std::vector<Scored>& parts, Column column, Scored& out) {
+    std::vector<at::Tensor> list;
+    for (const Scored& part : parts) {
+        if ((part.*column).defined()) {
+            list.push_back(part.*column);
+        }
+    }
+    out.*column = list.empty() ? at::Tensor() : at::cat(list);
+}
 
 }  // namespace
 
 Scored join(const std::vector<Scored>& parts) {
     Scored out;
     for (const Column column : kColumns) {
-        std::vector<at::Tensor> list;
-        for (const Scored& part : parts) {
-            if ((part.*column).defined()) {
-                list.push_back(part.*column);
-            }
-        }
-        out.*column = list.empty() ? at::Tensor() : at::cat(list);
+        join_column(parts, column, out);
+    }
+    for (const Column column : kWithoutGradient) {
+        join_column(parts, column, out);
     }
     for (const Scored& part : parts) {
         out.tree_tokens += part.tree_tokens;

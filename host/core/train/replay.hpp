@@ -13,6 +13,8 @@ namespace samara::host {
 /// The columns of micro-batches, one after the other, as one.
 Scored join(const std::vector<Scored>& parts);
 
+constexpr size_t kReplayed = 5;  ///< columns that carry gradients
+
 class Replay {
 public:
     /// `whole`: the step's columns, without a graph.
@@ -25,7 +27,7 @@ public:
 
 private:
     Scored whole_;
-    std::array<int64_t, 3> begin_{};
+    std::array<int64_t, kReplayed> begin_{};
 };
 
 }  // namespace samara::host

@@ -103,10 +103,10 @@ std::vector<const Group*> Trainer::step_groups(int64_t step) const {
 
 // What the objectives call score: the head's, or the implicit reward logp - ref_logp.
 Scored Trainer::score(const std::vector<const Group*>& groups) {
+    Scored scored = model_.forward(groups, objectives_.wanted(plan_.pipeline));
     if (plan_.pipeline == "reward") {
-        return model_.forward(groups, {.score = true});
+        return scored;
     }
-    Scored scored = model_.forward(groups, {.logp = true});
     scored.score = scored.logp;
     if (plan_.reference != "none") {
         std::vector<double> reference;

@@ -79,10 +79,14 @@ std::vector<int64_t> predecessors(const Forest& forest) {
     return before;
 }
 
-/// Fills rows and target_*; `responses` holds the flat indices of the T response tokens.
-void index_targets(Forest& forest, const std::vector<int64_t>& responses) {
+/// Fills rows and target_*; `responses` holds the flat indices of the T response tokens, `prompts`
+/// those of the prompts' predicted tokens.
+void index_targets(Forest& forest,
+                   const std::vector<int64_t>& responses,
+                   const std::vector<int64_t>& prompts) {
     const auto before = predecessors(forest);
     std::vector<int64_t> wanted = responses;  // distinct, by predecessor and then by place
+    wanted.insert(wanted.end(), prompts.begin(), prompts.end());
     const auto order = [&](int64_t a, int64_t b) {
         return std::pair(before[a], a) < std::pair(before[b], b);
     };
@@ -98,13 +102,15 @@ void index_targets(Forest& forest, const std::vector<int64_t>& responses) {
     }
     for (const int64_t token : responses)
         forest.tok_target.push_back(target_of[token]);
+    for (const int64_t token : prompts)
+        forest.prompt_target.push_back(target_of[token]);
 }
 
 }  // namespace
 
-Forest build_forest(std::span<const Group* const> groups) {
+Forest build_forest(std::span<const Group* const> groups, bool prompts) {
     Forest forest;
-    std::vector<int64_t> responses;
+    std::vector<int64_t> responses, asked;
     for (const Group* group : groups) {
         const Grown grown = grow(*group);
         const auto node_of = lay(grown.trie, forest);
@@ -118,12 +124,18 @@ Forest build_forest(std::span<const Group* const> groups) {
             forest.length.push_back(length);
             responses.insert(responses.end(), path.end() - length, path.end());
             forest.tok_candidate.insert(forest.tok_candidate.end(), length, candidate);
+            for (auto token = path.begin() + 1; prompts && token < path.end() - length; ++token) {
+                asked.push_back(*token);
+                forest.prompt_candidate.push_back(candidate);
+            }
         }
     }
-    if (forest.without_prompt >= 0)
+    if (forest.without_prompt >= 0) {
         forest.tok_candidate.clear();
-    else
-        index_targets(forest, responses);
+        forest.prompt_candidate.clear();
+    } else {
+        index_targets(forest, responses, asked);
+    }
     return forest;
 }
 

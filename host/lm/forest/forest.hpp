@@ -19,8 +19,8 @@ struct Node {
 };
 
 /// Everything a forward needs to know of its candidates.  N candidates in the order of the groups,
-/// T response tokens of all candidates one after the other, F tree tokens, U distinct response tree
-/// tokens, M distinct predecessors.
+/// T response tokens of all candidates one after the other, F tree tokens, U distinct tree tokens
+/// that are predicted (those of responses), M distinct predecessors.
 struct Forest {
     std::vector<int64_t> ids;  ///< [F]
     std::vector<int64_t>
@@ -35,6 +35,9 @@ struct Forest {
     std::vector<int64_t> target_rows;    ///< [U] index into rows, ascending
     std::vector<int64_t> tok_target;     ///< [T] index into target_ids
     std::vector<int64_t> tok_candidate;  ///< [T] index of the candidate
+    std::vector<int64_t> prompt_target,
+        prompt_candidate;  ///< the same two of all prompt tokens but each prompt's first; only if
+                           ///< asked for
     int64_t without_prompt =
         -1;  ///< first candidate with an empty prompt, else -1; its first token has no
              ///< predecessor: then rows, target_* and tok_* are empty and only scores exist
@@ -42,8 +45,11 @@ struct Forest {
 
 /// The forest of the groups' candidates.  The end of a prompt is always a node border; two
 /// sequences that part elsewhere share their tokens only where at least 8 would be shared.  Equal
-/// candidates share all. Errors    data: a candidate without response tokens Threads   [any-thread]
-Forest build_forest(std::span<const Group* const> groups);
+/// candidates share all.
+/// `prompts`: the prompts' tokens are predicted as well; U and M then count them too.
+/// Errors    data: a candidate without response tokens
+/// Threads   [any-thread]
+Forest build_forest(std::span<const Group* const> groups, bool prompts = false);
 
 /// Tree tokens of one group: the F of its forest.
 int64_t tree_tokens(const Group& group);

@@ -62,6 +62,17 @@ at::Tensor attend(const at::Tensor& q,
     return at::cat(outputs, 1).transpose(0, 1).reshape({q.size(1), heads * dim});
 }
 
+/// [M, V], nats.
+at::Tensor log_probs(Weights& weights, const at::Tensor& normed) {
+    return at::log_softmax(at::mm(normed, weights.logits_head().part().t()), -1);
+}
+
+/// Of all log-probabilities [M, V] those of the targets: [U].
+at::Tensor pick(const at::Tensor& all, const ForestTensors& tensors) {
+    return all.reshape({-1}).index_select(0,
+                                          tensors.target_rows * all.size(1) + tensors.target_ids);
+}
+
 at::Tensor decode_plain(Weights& weights, const Forest& forest, const ForestTensors& tensors) {
     const ModelConfig& config = weights.config;
     at::Tensor x = weights.embedding.part().index_select(0, tensors.ids);
@@ -99,6 +110,8 @@ ForestTensors make_tensors(const Forest& forest, const Weights& weights) {
     out.target_rows = list(forest.target_rows);
     out.tok_target = list(forest.tok_target);
     out.tok_candidate = list(forest.tok_candidate);
+    out.prompt_target = list(forest.prompt_target);
+    out.prompt_candidate = list(forest.prompt_candidate);
     // 1 / theta^(2j / D), as transformers computes it: in the type of the model.
     const double dim = static_cast<double>(weights.config.head_dim);
     const at::Tensor power = at::arange(0, weights.config.head_dim, 2, options) / dim;
@@ -127,9 +140,16 @@ at::Tensor target_logps(Weights& weights,
                         Route route) {
     if (route == Route::fused)
         return target_logps_fused(weights, normed, tensors);
-    const at::Tensor logits = at::mm(normed, weights.logits_head().part().t());
-    const at::Tensor all = at::log_softmax(logits, -1).index_select(0, tensors.target_rows);
-    return all.gather(1, tensors.target_ids.unsqueeze(1)).squeeze(1);
+    return pick(log_probs(weights, normed), tensors);
+}
+
+TargetStats target_stats(Weights& weights, const at::Tensor& normed, const ForestTensors& tensors) {
+    const at::Tensor all = log_probs(weights, normed);  // [M, V]
+    const at::Tensor entropy = -(all.exp() * all).sum(-1);
+    const at::Tensor log_p2 = at::logsumexp(2 * all.detach(), -1);
+    return {pick(all, tensors),
+            entropy.index_select(0, tensors.target_rows),
+            log_p2.index_select(0, tensors.target_rows)};
 }
 
 }  // namespace samara::host

@@ -17,9 +17,9 @@ enum class Route {
 
 /// A forest's index lists as tensors on the model's device, and its rotation angles.
 struct ForestTensors {
-    at::Tensor ids, last, length, rows, target_ids, target_rows, tok_target,
-        tok_candidate;    ///< int64
-    at::Tensor cos, sin;  ///< [F, D/2] in the model's type
+    at::Tensor ids, last, length, rows, target_ids, target_rows, tok_target, tok_candidate,
+        prompt_target, prompt_candidate;  ///< int64
+    at::Tensor cos, sin;                  ///< [F, D/2] in the model's type
 };
 ForestTensors make_tensors(const Forest& forest, const Weights& weights);
 
@@ -34,12 +34,19 @@ at::Tensor decode(Weights& weights,
 /// Final norm of the given hidden rows.
 at::Tensor final_norm(Weights& weights, const at::Tensor& hidden);
 
-/// Log-probability, nats, of each distinct response tree token: [U].  normed [M, H]: the final norm
-/// of forest.rows.
+/// Log-probability, nats, of each distinct predicted tree token: [U].  normed [M, H]: the final
+/// norm of forest.rows.
 at::Tensor target_logps(Weights& weights,
                         const at::Tensor& normed,
                         const ForestTensors& tensors,
                         Route route);
+
+/// The same, and what a whole distribution has to say; always by plain operators.
+struct TargetStats {
+    at::Tensor logp, entropy;  ///< [U] nats, with graph
+    at::Tensor log_p2;         ///< [U] log of the sum of squared probabilities, no graph
+};
+TargetStats target_stats(Weights& weights, const at::Tensor& normed, const ForestTensors& tensors);
 
 // The fused route's parts (fused.cpp, fused_head.cpp).
 at::Tensor decode_fused(Weights& weights, const Forest& forest, const ForestTensors& tensors);
