@@ -173,31 +173,48 @@ class Dpo(Case):
     def test_the_reference_is_computed_once_and_may_be_named(self):
         folder = tiny_model(self.folder / "model", **SMALL)
         first = samara("run", self.config("a"), env=self.env)
-        self.assertIn("reference log-probs computed", first.stderr)
+        self.assertIn("log-probs of 24 groups computed", first.stderr)
         second = samara("run", self.config("b", objective="samara.mapl", params="{ beta = 0.1 }"), env=self.env)
-        self.assertIn("reference log-probs reused", second.stderr)
+        self.assertIn("log-probs of 24 groups reused", second.stderr)
         self.assertEqual(*(self.metrics(n) for n in "ab"))  # the same loss on pairs
         named = samara("run", self.config("c", more=f'[dpo]\nreference = "{folder}"\n'), env=self.env)
-        self.assertIn("reference log-probs reused", named.stderr)  # the same weights: the same content
+        self.assertIn("log-probs of 24 groups reused", named.stderr)  # the same weights: the same content
         self.assertEqual(*(self.metrics(n) for n in "ac"))
+        # Another order reaches other groups first: only what no run has seen is computed.
+        part = samara("run", self.config("e", steps=2), "--set", "data.order=shuffle", "--set", "run.seed=3", env=self.env)
+        self.assertIn("log-probs of 8 groups reused", part.stderr)
+        self.assertNotIn("groups computed", part.stderr)
         # Damage is found, kept aside, and computed again.
-        cache, = (self.folder / "cache/reference").glob("*.h5")
+        cache, = (self.folder / "cache/reference").glob("*/*.h5")
         whole = cache.read_bytes()
         cache.write_bytes(whole[:-40] + bytes(b ^ 1 for b in whole[-40:]))
         again = samara("run", self.config("d"), env=self.env)
         self.assertIn("computed again", again.stderr)
         self.assertEqual(*(self.metrics(n) for n in "ad"))
-        self.assertEqual(self.without_seconds(cache), self.without_seconds_of(whole))
+        self.assertEqual(self.values(cache.read_bytes()), self.values(whole))
 
-    def without_seconds(self, path):
+    def test_runs_that_share_some_groups_share_their_reference(self):
+        tiny_model(self.folder / "model", **SMALL)
+        first = samara("run", self.config("a", steps=2), env=self.env)
+        self.assertIn("log-probs of 8 groups computed", first.stderr)
+        second = samara("run", self.config("b", steps=4), env=self.env)
+        self.assertIn("log-probs of 8 groups computed", second.stderr)
+        self.assertIn("log-probs of 8 groups reused", second.stderr)
+        # What came from the cache is what is computed without one.
+        alone = {"SAMARA_CACHE_DIR": str(self.folder / "another")}
+        samara("run", self.config("c", steps=4), env=alone)
+        self.assertEqual(*(self.metrics(n) for n in "bc"))
+        # Another precision has other values.
+        third = samara("run", self.config("d", steps=2), "--set", "model.dtype=float32", env=self.env)
+        self.assertIn("log-probs of 8 groups computed", third.stderr)
+        self.assertNotIn("groups reused", third.stderr)
+
+    def values(self, data):
         import h5py
-        with h5py.File(path) as f:
-            return [f["reference"][k][:].tolist() for k in ("logp", "tok_logp", "sha256")]
-
-    def without_seconds_of(self, data):
         path = self.folder / "whole.h5"
         path.write_bytes(data)
-        return self.without_seconds(path)
+        with h5py.File(path) as f:
+            return [f["reference"][k][:].tolist() for k in ("groups", "logp", "tok_logp")]
 
     def test_another_reference_or_none_changes_the_scores(self):
         tiny_model(self.folder / "model", **SMALL)

@@ -6,6 +6,7 @@
 #include "core/store/hdf5_io.hpp"
 #include "runtime/error.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace samara::host {
@@ -13,114 +14,167 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kSchema = "samara.reference";
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
+constexpr size_t kHashDigits = 64;
 
-std::string_view bytes_of(const std::vector<double>& values) {
-    return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double)};
+/// A shard as its datasets: the groups' values one after the other.
+struct Shard {
+    std::vector<uint8_t> groups;              ///< [64 G] their hashes
+    std::vector<int64_t> candidates, tokens;  ///< [G]
+    std::vector<double> seconds;              ///< [G]
+    std::vector<double> logp, tok_logp, prompt_logp;
+};
+
+template <class T>
+std::string_view bytes_of(const std::vector<T>& values) {
+    return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
-// Over what matters: the key, so that a file under a wrong name is refused, and all values.
-std::vector<uint8_t> checksum(const std::string& key, const ReferenceLogps& values) {
+// Over the key, so that a file in a wrong folder is refused, and all values.
+std::vector<uint8_t> checksum(const std::string& key, const Shard& shard) {
     Sha256 hash;
     hash.update(key);
-    hash.update(bytes_of(values.logp));
-    hash.update(bytes_of(values.tok_logp));
-    hash.update(bytes_of(values.prompt_logp));
+    hash.update(bytes_of(shard.groups));
+    for (const auto* counts : {&shard.candidates, &shard.tokens}) {
+        hash.update(bytes_of(*counts));
+    }
+    for (const auto* values : {&shard.seconds, &shard.logp, &shard.tok_logp, &shard.prompt_logp}) {
+        hash.update(bytes_of(*values));
+    }
     const std::string hex = hash.hex();
     return {hex.begin(), hex.end()};
 }
 
-ReferenceLogps parse(std::string_view bytes,
-                     const std::string& where,
-                     const std::string& key,
-                     size_t n,
-                     size_t t,
-                     size_t p) {
+Shard shard_of(const LogpsOfGroups& values) {
+    Shard shard;
+    const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
+        to.insert(to.end(), from.begin(), from.end());
+    };
+    for (const auto& [hash, group] : values) {
+        shard.groups.insert(shard.groups.end(), hash.begin(), hash.end());
+        shard.candidates.push_back(static_cast<int64_t>(group.logp.size()));
+        shard.tokens.push_back(static_cast<int64_t>(group.tok_logp.size()));
+        shard.seconds.push_back(group.seconds);
+        append(shard.logp, group.logp);
+        append(shard.tok_logp, group.tok_logp);
+        append(shard.prompt_logp, group.prompt_logp);
+    }
+    return shard;
+}
+
+Shard read_shard(std::string_view bytes, const std::string& where, const std::string& key) {
     const std::lock_guard lock(hdf5_mutex());
     require_hdf5();
     const QuietHdf5 quiet;
     ImageReader file(bytes, where);
     file.expect(kSchema,
                 kVersion,
-                {"reference/logp",
+                {"reference/groups",
+                 "reference/candidates",
+                 "reference/tokens",
+                 "reference/seconds",
+                 "reference/logp",
                  "reference/tok_logp",
                  "reference/prompt_logp",
-                 "reference/seconds",
                  "reference/sha256"});
-    ReferenceLogps out;
-    std::vector<double> seconds;
+    Shard shard;
     std::vector<uint8_t> sum;
-    file.get("reference/logp", out.logp);
-    file.get("reference/tok_logp", out.tok_logp);
-    file.get("reference/prompt_logp", out.prompt_logp);
-    file.get("reference/seconds", seconds);
+    file.get("reference/groups", shard.groups);
+    file.get("reference/candidates", shard.candidates);
+    file.get("reference/tokens", shard.tokens);
+    file.get("reference/seconds", shard.seconds);
+    file.get("reference/logp", shard.logp);
+    file.get("reference/tok_logp", shard.tok_logp);
+    file.get("reference/prompt_logp", shard.prompt_logp);
     file.get("reference/sha256", sum);
-    if (out.logp.size() != n || out.tok_logp.size() != t || out.prompt_logp.size() != p ||
-        seconds.size() != 1) {
-        file.corrupt("the reference cache holds another number of values than the data");
-    }
-    if (sum != checksum(key, out)) {
+    if (sum != checksum(key, shard)) {
         file.corrupt("the reference cache does not match its SHA-256");
     }
-    out.seconds = seconds[0];
-    return out;
+    return shard;
+}
+
+/// Adds a verified shard's groups; what the checksum vouches for need not be checked again.
+void add(const Shard& shard, LogpsOfGroups& to) {
+    int64_t n = 0, t = 0;
+    const auto slice = [](const std::vector<double>& from, int64_t begin, int64_t size) {
+        return std::vector<double>(from.begin() + begin, from.begin() + begin + size);
+    };
+    for (size_t g = 0; g < shard.candidates.size(); ++g) {
+        const auto hash = shard.groups.begin() + static_cast<int64_t>(g * kHashDigits);
+        const int64_t candidates = shard.candidates[g], tokens = shard.tokens[g];
+        GroupLogps group{slice(shard.logp, n, candidates),
+                         slice(shard.tok_logp, t, tokens),
+                         {},
+                         shard.seconds[g]};
+        if (!shard.prompt_logp.empty()) {
+            group.prompt_logp = slice(shard.prompt_logp, n, candidates);
+        }
+        to.emplace(std::string(hash, hash + kHashDigits), std::move(group));
+        n += candidates;
+        t += tokens;
+    }
 }
 
 }  // namespace
 
-ReferenceStore::ReferenceStore(std::string folder, Warn warn)
-    : folder_(std::move(folder)), warn_(std::move(warn)) {}
+ReferenceStore::ReferenceStore(const std::string& folder, const CacheKey& key, Warn warn)
+    : folder_(folder + "/" + key.digest()), key_(key.digest()), warn_(std::move(warn)) {}
 
-std::string ReferenceStore::path(const CacheKey& key) const {
-    return folder_ + "/" + key.digest() + ".h5";
+LogpsOfGroups ReferenceStore::read() {
+    LogpsOfGroups out;
+    std::vector<std::string> files;
+    std::error_code absent;
+    for (const auto& entry : fs::directory_iterator(folder_, absent)) {
+        if (entry.path().extension() == ".h5") {
+            files.push_back(entry.path().string());
+        }
+    }
+    std::sort(files.begin(), files.end());  // the folder's order is the file system's
+    for (const std::string& file : files) {
+        try {
+            add(read_shard(read_file(file), file, key_), out);
+        } catch (const Error& error) {
+            if (error.code() != Code::corrupt) {
+                throw;
+            }
+            const std::string bad = file + ".bad";
+            std::error_code failed;
+            fs::rename(file, bad, failed);
+            if (warn_) {
+                warn_(error.problems().front().what + "; " +
+                      (failed ? "it cannot be renamed" : "kept as " + bad) +
+                      "; its groups are computed again");
+            }
+        }
+    }
+    return out;
 }
 
-std::optional<ReferenceLogps> ReferenceStore::read(const CacheKey& key,
-                                                   size_t n,
-                                                   size_t t,
-                                                   size_t p) {
-    const std::string file = path(key);
-    if (!fs::exists(file)) {
-        return std::nullopt;
-    }
-    try {
-        return parse(read_file(file), file, key.digest(), n, t, p);
-    } catch (const Error& error) {
-        if (error.code() != Code::corrupt) {
-            throw;
-        }
-        const std::string bad = file + ".bad";
-        std::error_code failed;
-        fs::rename(file, bad, failed);
-        if (warn_) {
-            warn_(error.problems().front().what + "; " +
-                  (failed ? "it cannot be renamed" : "kept as " + bad) + "; it is computed again");
-        }
-        return std::nullopt;
-    }
-}
-
-void ReferenceStore::write(const CacheKey& key, const ReferenceLogps& values) {
+void ReferenceStore::write(const LogpsOfGroups& values) {
     std::error_code failed;
     fs::create_directories(folder_, failed);
     if (failed) {
         throw_io("cannot create the cache folder", folder_, failed.value());
     }
     sweep_orphans(folder_);
+    const Shard shard = shard_of(values);
     std::string image;
     {
         const std::lock_guard lock(hdf5_mutex());
         const QuietHdf5 quiet;
         ImageWriter file(kSchema, kVersion);
         file.group("reference");
-        file.put("reference/logp", values.logp);
-        file.put("reference/tok_logp", values.tok_logp);
-        file.put("reference/prompt_logp", values.prompt_logp);
-        file.put("reference/seconds", std::vector<double>{values.seconds});
-        file.put("reference/sha256", checksum(key.digest(), values));
+        file.put("reference/groups", shard.groups);
+        file.put("reference/candidates", shard.candidates);
+        file.put("reference/tokens", shard.tokens);
+        file.put("reference/seconds", shard.seconds);
+        file.put("reference/logp", shard.logp);
+        file.put("reference/tok_logp", shard.tok_logp);
+        file.put("reference/prompt_logp", shard.prompt_logp);
+        file.put("reference/sha256", checksum(key_, shard));
         image = file.image();
     }
-    atomic_write(path(key), image);
+    atomic_write(folder_ + "/" + sha256(bytes_of(shard.groups)) + ".h5", image);
 }
 
 }  // namespace samara::host

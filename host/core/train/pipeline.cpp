@@ -259,15 +259,13 @@ void attach_references(const Plan& plan,
         request.path = model_folder(plan.reference);
         other = open_model(request);
     }
-    LanguageModel& model_of_reference = other ? *other : model;  // before any step and any resume
     const auto route = options.environment.find("fp32_route");
     const Reference reference{
-        model_of_reference,
-        model_of_reference.fingerprint(),
+        other ? *other : model,  // before any step and any resume
         plan.dtype + " " + (route == options.environment.end() ? "" : route->second),
-        plan.tokens_per_batch,
         objectives.reads("ref_prompt_logp")};
     ReferenceStore store(options.cache_folder + "/reference",
+                         key_of(reference),
                          [](const std::string& text) { log::warning(text); });
     const auto attach = [&](const std::vector<Group*>& groups, const std::string& name) {
         attach_reference(groups, name, reference, store, options);

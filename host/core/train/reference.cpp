@@ -3,7 +3,6 @@
 
 #include "core/log/log.hpp"
 #include "core/store/hash.hpp"
-#include "core/train/order.hpp"
 #include "runtime/error.hpp"
 
 #include <ATen/ATen.h>
@@ -21,117 +20,128 @@ std::string one_decimal(double value) {
     return text;
 }
 
-std::string hash_of_tokens(const std::vector<Group*>& groups) {
+std::string hash_of_tokens(const Group& group) {
     Sha256 hash;
-    for (const Group* group : groups) {
-        hash.update("group " + std::to_string(group->candidates.size()) + "\n");
-        for (const Candidate& c : group->candidates) {
-            for (const Ids* ids : {&c.prompt_ids, &c.response_ids}) {
-                hash.update(std::to_string(ids->size()) + ":");
-                hash.update({reinterpret_cast<const char*>(ids->data()),
-                             ids->size() * sizeof(Ids::value_type)});
-            }
+    for (const Candidate& c : group.candidates) {
+        for (const Ids* ids : {&c.prompt_ids, &c.response_ids}) {
+            hash.update(std::to_string(ids->size()) + ":");
+            hash.update({reinterpret_cast<const char*>(ids->data()),
+                         ids->size() * sizeof(Ids::value_type)});
         }
     }
     return hash.hex();
 }
 
-void append(std::vector<double>& to, const at::Tensor& values) {
+std::vector<double> numbers(const at::Tensor& values) {
     const at::Tensor flat = values.to(at::kCPU, at::kDouble).contiguous();
-    const double* data = flat.const_data_ptr<double>();
-    to.insert(to.end(), data, data + flat.numel());
+    return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
 
-ReferenceLogps compute(const std::vector<Group*>& groups,
-                       const std::string& name,
-                       const Reference& reference,
-                       const RunOptions& options) {
-    const c10::NoGradGuard no_grad;
-    const auto start = std::chrono::steady_clock::now();
-    ReferenceLogps out;
-    const std::vector<const Group*> all(groups.begin(), groups.end());
-    int64_t done = 0;
-    for (const std::vector<const Group*>& part :
-         micro_batches(all, reference.model, reference.tokens_per_batch)) {
-        if (options.cancelled && options.cancelled()) {
-            throw Error(Code::preempted,
-                        "stopped while computing reference log-probabilities",
+// Values that are not finite are refused before they are stored.
+void check(const Group& group, const GroupLogps& values) {
+    for (size_t n = 0; n < values.logp.size(); ++n) {
+        const double prompt = values.prompt_logp.empty() ? 0 : values.prompt_logp[n];
+        if (!std::isfinite(values.logp[n] + prompt)) {
+            throw Error(Code::non_finite,
+                        "the reference model gives a response of record '" + group.record_id +
+                            "' the log-probability " + std::to_string(values.logp[n]) +
+                            " after a prompt of " + std::to_string(prompt),
                         "",
-                        "nothing was lost; run again");
-        }
-        const Scored scored =
-            reference.model.forward(part, {.logp = true, .prompt_logp = reference.prompts});
-        append(out.logp, scored.logp);
-        append(out.tok_logp, scored.tok_logp);
-        if (reference.prompts) {
-            append(out.prompt_logp, scored.prompt_logp);
-        }
-        done += static_cast<int64_t>(part.size());
-        if (options.progress) {
-            ProgressState state{};
-            state.phase = "reference " + name;
-            state.done = done;
-            state.todo = static_cast<int64_t>(all.size());
-            state.tokens_per_second = state.seconds_left = -1;
-            options.progress(state);
+                        "look at this record, or choose another [dpo] reference");
         }
     }
+}
+
+GroupLogps compute(const Group& group, const Reference& reference) {
+    const auto start = std::chrono::steady_clock::now();
+    const Group* alone[] = {&group};
+    const Scored scored =
+        reference.model.forward(alone, {.logp = true, .prompt_logp = reference.prompts});
+    GroupLogps out{numbers(scored.logp), numbers(scored.tok_logp), {}, 0};
+    if (reference.prompts) {
+        out.prompt_logp = numbers(scored.prompt_logp);
+    }
     out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    check(group, out);
     return out;
 }
 
-void fill(const std::vector<Group*>& groups, const ReferenceLogps& values) {
-    size_t n = 0, t = 0;
-    for (Group* group : groups) {
-        for (Candidate& c : group->candidates) {
-            c.ref_prompt_logp = values.prompt_logp.empty() ? 0 : values.prompt_logp[n];
-            c.ref_logp = values.logp[n++];
-            const auto begin = values.tok_logp.begin() + static_cast<int64_t>(t);
-            t += c.response_ids.size();
-            c.ref_tok_logp.assign(begin, values.tok_logp.begin() + static_cast<int64_t>(t));
-            if (!std::isfinite(c.ref_logp + c.ref_prompt_logp)) {
-                throw Error(Code::non_finite,
-                            "the reference model gives a response of record '" + group->record_id +
-                                "' the log-probability " + std::to_string(c.ref_logp) +
-                                " after a prompt of " + std::to_string(c.ref_prompt_logp),
-                            "",
-                            "look at this record, or choose another [dpo] reference");
-            }
-        }
+void fill(Group& group, const GroupLogps& values) {
+    size_t n = 0;
+    auto token = values.tok_logp.begin();
+    for (Candidate& c : group.candidates) {
+        c.ref_prompt_logp = values.prompt_logp.empty() ? 0 : values.prompt_logp[n];
+        c.ref_logp = values.logp[n++];
+        const auto end = token + static_cast<int64_t>(c.response_ids.size());
+        c.ref_tok_logp.assign(token, end);
+        token = end;
+    }
+}
+
+void report(const RunOptions& options, const std::string& name, size_t done, size_t todo) {
+    if (options.progress) {
+        ProgressState state{};
+        state.phase = "reference " + name;
+        state.done = static_cast<int64_t>(done);
+        state.todo = static_cast<int64_t>(todo);
+        state.tokens_per_second = state.seconds_left = -1;
+        options.progress(state);
     }
 }
 
 }  // namespace
+
+CacheKey key_of(const Reference& reference) {
+    return {{{"reference", "3"},
+             {"model", reference.model.fingerprint()},
+             {"precision", reference.precision},
+             {"scope", reference.prompts ? "prompt and response" : "response"}}};
+}
 
 void attach_reference(const std::vector<Group*>& groups,
                       const std::string& name,
                       const Reference& reference,
                       ReferenceStore& store,
                       const RunOptions& options) {
-    size_t n = 0, t = 0;
-    for (const Group* group : groups) {
-        n += group->candidates.size();
-        for (const Candidate& c : group->candidates) {
-            t += c.response_ids.size();
+    const c10::NoGradGuard no_grad;
+    const LogpsOfGroups stored = store.read();
+    LogpsOfGroups fresh;
+    double saved = 0, spent = 0;
+    size_t done = 0;
+    for (Group* group : groups) {
+        const std::string hash = hash_of_tokens(*group);
+        if (const auto found = stored.find(hash); found != stored.end()) {
+            fill(*group, found->second);
+            saved += found->second.seconds;
+        } else {
+            if (options.cancelled && options.cancelled()) {
+                if (!fresh.empty()) {
+                    store.write(fresh);
+                }
+                throw Error(Code::preempted,
+                            "stopped while computing reference log-probabilities",
+                            "",
+                            "nothing was lost; run again");
+            }
+            const auto [computed, is_new] = fresh.try_emplace(hash);
+            if (is_new) {
+                computed->second = compute(*group, reference);
+                spent += computed->second.seconds;
+            }
+            fill(*group, computed->second);
         }
+        report(options, name, ++done, groups.size());
     }
-    const CacheKey key{{{"reference", "2"},
-                        {"model", reference.fingerprint},
-                        {"tokens", hash_of_tokens(groups)},
-                        {"precision", reference.precision},
-                        {"scope", reference.prompts ? "prompt and response" : "response"}}};
-    if (const auto found = store.read(key, n, t, reference.prompts ? n : 0)) {
-        fill(groups, *found);
-        log::info(name + ": reference log-probs reused from the cache (" +
-                  one_decimal(found->seconds) + " s saved, key " + key.digest().substr(0, 12) +
-                  ")");
-        return;
+    if (!fresh.empty()) {
+        store.write(fresh);
+        log::info(name + ": reference log-probs of " + std::to_string(fresh.size()) +
+                  " groups computed in " + one_decimal(spent) + " s and cached");
     }
-    const ReferenceLogps values = compute(groups, name, reference, options);
-    fill(groups, values);  // first: values that are not finite are never stored
-    store.write(key, values);
-    log::info(name + ": reference log-probs computed in " + one_decimal(values.seconds) +
-              " s and cached (key " + key.digest().substr(0, 12) + ")");
+    if (saved > 0) {
+        log::info(name + ": reference log-probs of " +
+                  std::to_string(groups.size() - fresh.size()) + " groups reused from the cache (" +
+                  one_decimal(saved) + " s saved)");
+    }
 }
 
 }  // namespace samara::host

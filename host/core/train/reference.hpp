@@ -1,4 +1,4 @@
-// Reference log-probabilities of the dpo pipeline: computed once per model, tokens and precision,
+// Reference log-probabilities of the dpo pipeline: computed once per model, precision and group,
 // cached, and written into the groups.  Between data preparation and the trainer.
 #pragma once
 #include "core/model_tensors.hpp"
@@ -10,18 +10,21 @@
 
 namespace samara::host {
 
-/// The model that is compared with, which is not changed, and what its values depend on.
+/// The model that is compared with, which is not changed.
 struct Reference {
     LanguageModel& model;
-    std::string fingerprint, precision;  ///< of its weights; type and fp32 route
-    int64_t tokens_per_batch = 0;
-    bool prompts = false;  ///< the prompts' log-probabilities too
+    std::string precision;  ///< what its values depend on beside its weights: type and fp32 route
+    bool prompts = false;   ///< the prompts' log-probabilities too
 };
 
-/// Fills Candidate::ref_logp, ref_tok_logp and, if asked, ref_prompt_logp of all groups.
+/// The cache key of all its values.
+CacheKey key_of(const Reference& reference);
+
+/// Fills Candidate::ref_logp, ref_tok_logp and, if asked, ref_prompt_logp of all groups.  Every
+/// group is a forward of its own, so its values depend on nothing else, be they stored or not.
 /// `name` is for messages.
-/// Errors: Code::non_finite naming the record, Code::preempted when cancelled (nothing is stored),
-/// Code::io
+/// Errors: Code::non_finite naming the record, Code::preempted when cancelled (what was computed is
+/// stored), Code::io
 void attach_reference(const std::vector<Group*>& groups,
                       const std::string& name,
                       const Reference& reference,
