@@ -6,6 +6,7 @@
 #include "core/train/prepare.hpp"
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 namespace samara::host::cli {
@@ -27,13 +28,30 @@ int do_explain(const std::string& file, const std::vector<std::string>& set, con
     return 0;
 }
 
+/// A line per reference model and precision; its shards hold what runs have computed so far.
+void list_references(const std::string& folder) {
+    std::error_code absent;
+    for (const auto& model : std::filesystem::directory_iterator(folder, absent)) {
+        int64_t bytes = 0, shards = 0;
+        for (const auto& file : std::filesystem::directory_iterator(model.path(), absent)) {
+            bytes += static_cast<int64_t>(file.file_size());
+            ++shards;
+        }
+        std::printf("%.12s  %10s  %7ld shards of reference log-probs\n",
+                    model.path().filename().c_str(),
+                    bytes_text(bytes).c_str(),
+                    static_cast<long>(shards));
+    }
+}
+
 }  // namespace
 
 void add_cache(CLI::App& app, Common& common, Action& action) {
     CLI::App* verb =
         app.add_subcommand("cache", "what is cached, and why a run would or would not reuse it");
     verb->require_subcommand(1);
-    CLI::App* list = verb->add_subcommand("list", "every cache of groups");
+    CLI::App* list =
+        verb->add_subcommand("list", "every cache of groups and of reference log-probs");
     list->callback([&action] {
         action = [] {
             for (const CacheEntry& entry : GroupStore(cache_folder() + "/groups").list()) {
@@ -44,6 +62,7 @@ void add_cache(CLI::App& app, Common& common, Action& action) {
                             static_cast<long>(entry.relations),
                             entry.problem.c_str());
             }
+            list_references(cache_folder() + "/reference");
             return 0;
         };
     });

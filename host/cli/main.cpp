@@ -76,6 +76,12 @@ int main(int argc, char** argv) {
         return fail(
             Code::memory, "out of memory", "lower [train] tokens_per_batch or [data] max_tokens");
     } catch (const c10::Error& error) {
+        const std::string what = error.what_without_backtrace();  // the CPU allocator has no type
+        if (what.find("DefaultCPUAllocator") != std::string::npos) {
+            return fail(Code::memory,
+                        "out of memory: " + what.substr(0, what.find('\n')),
+                        "lower [train] tokens_per_batch or [data] max_tokens");
+        }
         return fail(Code::internal,
                     error.what_without_backtrace(),
                     "this is a bug of Samara: please report it");

@@ -3,6 +3,7 @@
 #include <samara/synthesizer.hpp>
 
 #include <algorithm>
+#include <string>
 
 namespace {
 
@@ -10,12 +11,23 @@ namespace {
 /// candidate.
 ///
 /// Labels   1 for chosen, -1 for rejected, the row's own for an unpaired response.
+/// Extra    with auxiliary "mismatched" every group also holds (x, the next record's response),
+///          which no loss learns from: KTO's baseline is the mean of such scores.
 /// Weight   the row's, on the relation and on the candidates (losses per candidate read theirs).
 /// Tokens   rows that came tokenised pass through as ids.
 struct Pairs {
     static constexpr const char* tags[] = {"base"};
     static constexpr bool needs_text = false;
     static constexpr bool needs_pairs = false;
+    static constexpr samara_param params[] = {
+        samara::param::choice("auxiliary",
+                              "\"none\"",
+                              "none|mismatched",
+                              "add each prompt with the next record's response, for KTO's kl "
+                              "\"batch\"")};
+
+    explicit Pairs(const samara::Params& params)
+        : mismatched_(params.string("auxiliary") == "mismatched") {}
 
     void synthesize(const samara::Dataset& data,
                     int64_t first,
@@ -52,11 +64,30 @@ struct Pairs {
                 relation.weight = record.weight();
                 relation.margin = record.margin();
             }
+            if (mismatched_ && data.size() > 1) {
+                add_mismatched(group, record, data[(r + 1) % data.size()]);
+            }
             sink.emit(group);
         }
     }
 
 private:
+    /// Nothing where one row is text and the other came tokenised, or has no response.
+    static void add_mismatched(samara::Group& group,
+                               const samara::Record& record,
+                               const samara::Record& next) {
+        int64_t index = -1;
+        if (record.chosen() && next.chosen()) {
+            index = group.add(record.prompt(), *next.chosen());
+        } else if (!record.chosen() && !next.chosen_ids().empty()) {
+            index = group.add_ids(record.prompt_ids(), next.chosen_ids());
+        }
+        if (index >= 0) {
+            samara::Candidate& candidate = group.candidates[static_cast<size_t>(index)];
+            candidate.auxiliary = true;
+            candidate.tag = "base";
+        }
+    }
     static bool same_response(const samara::Record& record, bool tokenised) {
         if (!tokenised) {
             return record.chosen() == record.rejected();
@@ -71,6 +102,7 @@ private:
         candidate.weight = weight;
         candidate.tag = "base";
     }
+    bool mismatched_;
 };
 
 const samara_plugin pairs = samara::synthesizer<Pairs>(

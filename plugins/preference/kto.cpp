@@ -21,8 +21,7 @@ constexpr const char* kColumns[] = {"score", "label", "auxiliary"};
 /// Ranges   beta > 0; weights >= 0 (paper: desirable weight times their number 1 to 4/3 times that
 ///          of the others); kl_value >= 0
 /// Source   arXiv 2402.01306, L_KTO.  TRL's and LLaMA-Factory's K is of the micro-batch, here of
-/// the
-///          step
+///          the step
 class Kto {
 public:
     static constexpr samara_param params[] = {
@@ -71,8 +70,8 @@ private:
         const Tensor number = sum(auxiliary);
         if (describe(score).shape[0] > 0 && item(number) == 0) {
             fail(
-                "kl is \"batch\", but no candidate of this step is auxiliary: list a synthesizer "
-                "that emits mismatched pairs, or take kl \"fixed\" or \"none\"");
+                "kl is \"batch\", but no candidate of this step is auxiliary: give samara.pairs "
+                "params = { auxiliary = \"mismatched\" }, or take kl \"fixed\" or \"none\"");
         }
         const Tensor mean = sum(detach(score) * auxiliary) / clamp(number, 1.0, none);
         Tensor kl = relu(mean);

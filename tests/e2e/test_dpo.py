@@ -239,6 +239,62 @@ class Dpo(Case):
         self.assertIn("dpo.reference: no folder 'nowhere'", missing.stderr)
         self.assertFalse((self.folder / "b").exists())
 
+    def test_nothing_to_train_on_is_an_error(self):
+        tiny_model(self.folder / "model", **SMALL)
+        for pipeline in ("reward", "dpo"):
+            done = samara("run", self.config(pipeline, pipeline=pipeline, params="{}"), "--set",
+                          "objective.0.tags={base=0.0}", env=self.env, check=False)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn("every tag of the data has weight 0", done.stderr)
+            self.assertFalse((self.folder / pipeline / "model").exists())
+
+    def test_another_tokenizer_than_the_references_is_refused(self):
+        tiny_model(self.folder / "model", **SMALL)
+        other = tiny_model(self.folder / "other", **SMALL)
+        tokenizer = json.loads((other / "tokenizer.json").read_text())
+        tokenizer["model"]["merges"].pop()
+        (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+        done = samara("run", self.config("a", more=f'[dpo]\nreference = "{other}"\n'), env=self.env, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("another tokenizer", done.stderr)
+
+    def test_resuming_against_another_reference_is_refused(self):
+        folder = tiny_model(self.folder / "model", **SMALL)
+        other = tiny_model(self.folder / "other", seed=1, **SMALL)
+        more = f'[dpo]\nreference = "{other}"\n[checkpoint]\nevery_steps = 2\n'
+        config = self.config("a", more=more, steps=4)
+        samara("run", config, env=self.env)
+        (self.folder / "a/done.json").unlink()  # as after a kill
+        import shutil
+        shutil.copy(folder / "model.safetensors", other)
+        done = samara("run", config, "--resume", env=self.env, check=False)
+        self.assertEqual(done.returncode, 8, done.stderr)
+        self.assertIn("another reference model", done.stderr)
+
+    def test_kto_with_mismatched_pairs_equals_its_formula(self):
+        """The baseline is the mean score of mismatched pairs, which no loss learns from."""
+        import torch
+        from transformers import AutoModelForCausalLM
+        folder = tiny_model(self.folder / "model", seed=1, **SMALL)
+        other = tiny_model(self.folder / "other", **SMALL)
+        done = samara("run", self.config("none", objective="samara.kto"), env=self.env, check=False)
+        self.assertIn('auxiliary = "mismatched"', done.stderr)
+        samara("run", self.config("out", objective="samara.kto", steps=1, more=f'[dpo]\nreference = "{other}"\n', batch=60),
+               "--set", 'synthesizer.0.params={auxiliary="mismatched"}', env=self.env)
+        load = lambda path: AutoModelForCausalLM.from_pretrained(path, dtype=torch.float64).eval()
+        data = rows(self.folder / "rows.jsonl")
+        with torch.no_grad():
+            policy, reference = load(folder), load(other)
+            score = lambda p, y: (logp(policy, p, y) - logp(reference, p, y)).item()
+            mismatched = [score(data[k]["prompt_ids"], data[k + 1]["chosen_ids"]) for k in range(4)]
+            kl = max(0.0, sum(mismatched) / 4)
+            value = lambda sign, row, side: 1 / (1 + math.exp(sign * 0.1 * (score(row["prompt_ids"], row[side]) - kl)))
+            losses = [v for row in data[:4] for v in (value(1, row, "chosen_ids"), value(-1, row, "rejected_ids"))]
+        got = self.metrics("out")[0]
+        self.assertGreater(kl, 0.0)  # or the baseline would not be seen
+        self.assertAlmostEqual(got["kto/baseline"], kl, places=5)
+        self.assertAlmostEqual(got["loss"], sum(losses) / 8, places=6)
+
     def test_a_coupled_loss_does_not_depend_on_the_split_of_a_step(self):
         """AOT sorts the whole step's gaps: a second forward per micro-batch brings the gradients back."""
         tiny_model(self.folder / "model", **SMALL)

@@ -214,7 +214,8 @@ void Objectives::plan_part(const Part& part,
     if (part.instance->has_weigh()) {
         std::vector<at::Tensor> free_columns;
         for (const std::string& name : part.instance->columns()) {
-            const at::Tensor column = columns.get(name);
+            const at::Tensor column =
+                part.available[free_columns.size()] ? columns.get(name) : at::Tensor();
             free_columns.push_back(column.defined() ? column.cpu() : column);
         }
         part.instance->weigh(free_columns,
@@ -333,8 +334,9 @@ at::Tensor Objectives::loss(std::span<const Group* const> groups,
             for (int64_t i = 0; i < values.numel(); ++i) {
                 const size_t item = begin + static_cast<size_t>(i);
                 if (of.tag[item] >= 0) {
-                    stats.tags[tags_[static_cast<size_t>(of.tag[item])]].loss +=
-                        of.report[item] * value[i];
+                    TagStats& tag = stats.tags[tags_[static_cast<size_t>(of.tag[item])]];
+                    tag.loss += of.report[item] * value[i];
+                    tag.items += of.report[item] != 0 ? 1 : 0;
                 }
                 stats.loss += of.scale[item] * value[i];
             }

@@ -172,8 +172,9 @@ double loss_of(const std::vector<Json>& evaluations,
 std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_t last) {
     std::vector<ChangeRow> changes;
     const std::vector<Json> evaluations = read_evaluations(folder);
-    // A tie is half right: an untrained policy equals its reference, and all its gaps are 0.
-    const auto share = [](double gap) { return gap > 0 ? 1.0 : gap == 0 ? 0.5 : 0.0; };
+    const auto share = [](const Json& row) {
+        return rightness(row["gap"], row.value("flip", 0.0));
+    };
     for (const EvalSet& set : data.evals) {
         const std::vector<Json> before = read_gaps(folder, set.name, 0),
                                 after = read_gaps(folder, set.name, last);
@@ -181,8 +182,8 @@ std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_
             ChangeRow change{set.name, tag};
             std::map<std::string, double> by_record;
             for (size_t r = 0; r < before.size(); ++r) {
-                if (before[r]["tag"] == tag) {
-                    const double was = share(before[r]["gap"]), is = share(after[r]["gap"]);
+                if (before[r]["tag"] == tag && share(before[r])) {
+                    const double was = *share(before[r]), is = *share(after[r]);
                     ++change.relations;
                     change.accuracy_before += was;
                     change.accuracy_after += is;
@@ -232,6 +233,7 @@ Json to_json_rows(const std::vector<ChangeRow>& changes) {
 /// Pairs of one response under two prompts say nothing of which response is likelier: alone they
 /// let DPO lower the log-probability of every response.
 void warn_without_anchor(const std::vector<Group>& groups) {
+    bool prompt_side = false;
     for (const Group& group : groups) {
         for (const Relation& r : group.relations) {
             const auto at = [&](int64_t end) -> const Candidate& {
@@ -240,33 +242,57 @@ void warn_without_anchor(const std::vector<Group>& groups) {
             if (r.order == 1 && at(r.i).prompt_ids == at(r.j).prompt_ids) {
                 return;
             }
+            prompt_side = prompt_side || r.order == 1;
         }
+    }
+    if (!prompt_side) {
+        return;  // contrasts cancel it; unpaired rows have no such pairs
     }
     log::warning(
         "no pair of two responses to one prompt is trained on: add samara.pairs (tag base) as an "
         "anchor, or the log-probability of every response may fall");
 }
 
-void attach_references(const Plan& plan,
-                       const Objectives& objectives,
-                       const ModelRequest& policy,
-                       LanguageModel& model,
-                       Data& data,
-                       const RunOptions& options) {
+/// The same ids must mean the same text.
+void check_tokenizer(const ModelRequest& policy, const ModelRequest& reference) {
+    if (open_encoder(policy)->fingerprint() != open_encoder(reference)->fingerprint()) {
+        throw Error(Code::config,
+                    "the reference has another tokenizer or chat format than the model that is "
+                    "trained",
+                    reference.path,
+                    "its log-probabilities would be of other texts; take a folder with the "
+                    "tokenizer files of [model] path");
+    }
+}
+
+/// Returns the cache key of the reference's values.
+std::string attach_references(const Plan& plan,
+                              const Objectives& objectives,
+                              const ModelRequest& policy,
+                              LanguageModel& model,
+                              Data& data,
+                              const RunOptions& options) {
     std::unique_ptr<LanguageModel> other;
     if (plan.reference != "initial") {
         ModelRequest request = policy;
         request.path = model_folder(plan.reference);
+        check_tokenizer(policy, request);
         other = open_model(request);
     }
-    const auto route = options.environment.find("fp32_route");
-    const Reference reference{
-        other ? *other : model,  // before any step and any resume
-        plan.dtype + " " + (route == options.environment.end() ? "" : route->second),
-        objectives.reads("ref_prompt_logp")};
-    ReferenceStore store(options.cache_folder + "/reference",
-                         key_of(reference),
-                         [](const std::string& text) { log::warning(text); });
+    // What decides the last bits of a logit beside weights and tokens.
+    std::string precision = plan.dtype + ", threads " + std::to_string(at::get_num_threads());
+    for (const char* name : {"fp32_route", "libtorch", "samara", "cpu"}) {
+        if (const auto found = options.environment.find(name); found != options.environment.end()) {
+            precision += std::string(", ") + name + " " + found->second;
+        }
+    }
+    const Reference reference{other ? *other : model,  // before any step and any resume
+                              precision,
+                              objectives.reads("ref_prompt_logp")};
+    const CacheKey key = key_of(reference);
+    ReferenceStore store(options.cache_folder + "/reference", key, [](const std::string& text) {
+        log::warning(text);
+    });
     const auto attach = [&](const std::vector<Group*>& groups, const std::string& name) {
         attach_reference(groups, name, reference, store, options);
     };
@@ -289,6 +315,7 @@ void attach_references(const Plan& plan,
         }
         attach(groups, "evaluation set '" + set.name + "'");
     }
+    return key.digest();
 }
 
 }  // namespace
@@ -321,6 +348,12 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         check_tags(plan, data.tags);
         Objectives objectives(plan, registry, data.tags, hooks);
         drop_tags(data.train.groups, objectives.dead_tags());
+        if (data.train.groups.empty()) {
+            throw Error(Code::data,
+                        "no group is left to train on: every tag of the data has weight 0",
+                        plan.file,
+                        "give some tag that the synthesizers emit a weight");
+        }
         objectives.check_groups(data.train.groups);
 
         if (plan.pipeline == "dpo" && plan.reference != "none") {
@@ -338,8 +371,9 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         }
 
         // ---- the reference: what the policy's log-probabilities are compared with ----
+        std::string reference;
         if (plan.pipeline == "dpo" && plan.reference != "none") {
-            attach_references(plan, objectives, request, *model, data, options);
+            reference = attach_references(plan, objectives, request, *model, data, options);
         }
 
         // ---- train ----
@@ -351,7 +385,8 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
                         objectives,
                         data.train.groups,
                         data.evals,
-                        data.tags);
+                        data.tags,
+                        reference);
         trainer.resume();
         const bool finished = trainer.run();
         folder.flush();

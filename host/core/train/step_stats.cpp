@@ -20,10 +20,10 @@ void add_gaps(const Columns& columns, const std::vector<std::string>& tags, Step
     const auto& tag = columns.relation_tags();
     for (size_t r = 0; r < tag.size(); ++r) {
         TagStats& of = stats.tags[tags[static_cast<size_t>(tag[r])]];
-        const bool decided = flip[r] != 0.5;
+        const std::optional<double> right = rightness(gap[r], flip[r]);
         ++of.count;
-        of.decided += decided ? 1 : 0;
-        of.correct += decided && (flip[r] < 0.5 ? gap[r] > 0 : gap[r] < 0) ? 1 : 0;
+        of.decided += right ? 1 : 0;
+        of.correct += right.value_or(0);
         of.gap += gap[r];
     }
 }
@@ -82,6 +82,14 @@ void add_usual_names(Row& row, const PairStats& base, bool reward_model, double 
 
 }  // namespace
 
+std::optional<double> rightness(double gap, double flip) {
+    if (flip == 0.5) {
+        return std::nullopt;
+    }
+    const double stated = flip < 0.5 ? gap : -gap;
+    return stated > 0 ? 1.0 : stated == 0 ? 0.5 : 0.0;
+}
+
 void add_scores(const Columns& columns, const std::vector<std::string>& tags, StepStats& stats) {
     add_gaps(columns, tags, stats);
     add_pairs(columns, tags, stats.base);
@@ -127,17 +135,20 @@ void add_fields(Row& row,
                 double beta) {
     for (const std::string& tag : tags) {
         const auto found = stats.tags.find(tag);
-        if (found == stats.tags.end() || found->second.count == 0) {
+        if (found == stats.tags.end()) {
             continue;
         }
         const TagStats& of = found->second;
-        row.fields.emplace_back("loss/" + tag, of.loss);
-        if (of.decided > 0) {
-            row.fields.emplace_back(
-                "accuracy/" + tag,
-                static_cast<double>(of.correct) / static_cast<double>(of.decided));
+        if (of.items + of.count > 0) {
+            row.fields.emplace_back("loss/" + tag, of.loss);
         }
-        row.fields.emplace_back("gap/" + tag, of.gap / static_cast<double>(of.count));
+        if (of.decided > 0) {
+            row.fields.emplace_back("accuracy/" + tag,
+                                    of.correct / static_cast<double>(of.decided));
+        }
+        if (of.count > 0) {
+            row.fields.emplace_back("gap/" + tag, of.gap / static_cast<double>(of.count));
+        }
     }
     add_usual_names(row, stats.base, reward_model, beta);
     for (const auto& [name, sum] : stats.metrics) {

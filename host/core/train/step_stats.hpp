@@ -6,6 +6,7 @@
 #include "runtime/objective.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,9 +16,10 @@ namespace samara::host {
 /// Per tag, over the relations of a step or an evaluation set.
 struct TagStats {
     double loss = 0;      ///< sum of objectives, without tag weights
+    int64_t items = 0;    ///< of any loss
     int64_t count = 0;    ///< relations
     int64_t decided = 0;  ///< relations whose flip is not 0.5: only these have a right answer
-    int64_t correct = 0;  ///< of those, gap.score > 0
+    double correct = 0;   ///< of those, gap.score > 0; a tie is half right
     double gap = 0;       ///< sum of gap.score
 };
 
@@ -37,6 +39,10 @@ struct StepStats {
     std::map<std::string, std::pair<double, double>>
         metrics;  ///< plugin metric -> (weighted sum, sum of weights)
 };
+
+/// Whether a relation is answered as stated: 1, 0, or 1/2 for a tie, because an untrained policy
+/// equals its reference and all its gaps are 0.  Nothing where the relation says "equal".
+std::optional<double> rightness(double gap, double flip);
 
 /// Accuracy and mean gap of every tag, and the original pairs: from the scores alone, so they exist
 /// for every objective.

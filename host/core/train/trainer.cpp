@@ -51,7 +51,8 @@ Trainer::Trainer(const Plan& plan,
                  Objectives& objectives,
                  const std::vector<Group>& groups,
                  const std::vector<EvalSet>& evals,
-                 std::vector<std::string> tags)
+                 std::vector<std::string> tags,
+                 std::string reference)
     : plan_(plan),
       options_(options),
       folder_(folder),
@@ -60,7 +61,8 @@ Trainer::Trainer(const Plan& plan,
       objectives_(objectives),
       groups_(groups),
       evals_(evals),
-      tags_(std::move(tags)) {
+      tags_(std::move(tags)),
+      reference_(std::move(reference)) {
     per_epoch_ = steps_per_epoch(plan_, groups_.size());
     // By TRL's names a reward is beta * score; beta is the first objective's.
     for (const auto& [key, value] : plan_.objectives.front().params.values()) {
@@ -156,6 +158,7 @@ bool Trainer::train_step() {
         objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
     StepStats stats;
     int64_t tokens = 0, tree_tokens = 0, done = 0;
+    const std::string objectives_before = objectives_.save();  // a dropped step leaves no trace
     const auto batches = micro_batches(groups, model_, plan_.tokens_per_batch);
     std::optional<Replay> replay;  // a step of one micro-batch needs no second forward
     if (objectives_.coupled() && batches.size() > 1) {
@@ -173,6 +176,7 @@ bool Trainer::train_step() {
     for (const std::vector<const Group*>& part : batches) {
         if (cancelled()) {
             optimizer_.zero_grad();
+            objectives_.load(objectives_before);
             return false;
         }
         for (const Group* group : part) {
@@ -271,6 +275,9 @@ bool Trainer::evaluate(const EvalSet& set) {
                     nlohmann::ordered_json line = {{"record", group->record_id},
                                                    {"tag", relation.tag},
                                                    {"gap", gap.const_data_ptr<double>()[r++]}};
+                    if (relation.flip != 0) {
+                        line["flip"] = relation.flip;
+                    }
                     gaps += line.dump() + "\n";
                 }
             }
@@ -317,6 +324,7 @@ void Trainer::save() {
                                   {"next_eval", next_eval_},
                                   {"metrics_bytes", folder_.metrics_bytes()},
                                   {"objectives", objectives_.save()},
+                                  {"reference", reference_},
                                   {"optimizer_plugin", to_hex(optimizer_.save_plugin())}};
     save_checkpoint(folder_.path(), step_, state, tensors, plan_.checkpoint_keep);
 }
@@ -333,6 +341,13 @@ void Trainer::resume() {
     }
     for (NamedTensor& slot : optimizer_.state()) {
         tensors.push_back({"optimizer." + slot.name, slot.value});
+    }
+    if (found->state.value("reference", "") != reference_) {
+        throw Error(Code::corrupt,
+                    "the run was started against another reference model, or on another number of "
+                    "threads, fp32 route or build",
+                    found->folder,
+                    "restore the reference's folder and those settings, or start the run anew");
     }
     load_tensors(*found, tensors);
     const std::string blob = from_hex(found->state.at("optimizer_plugin"));

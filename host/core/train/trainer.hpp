@@ -23,6 +23,8 @@ struct EvalSet {
 
 class Trainer {
 public:
+    /// `reference`: the cache key of the reference's values, or empty; a run resumes against no
+    /// other.
     Trainer(const Plan& plan,
             const RunOptions& options,
             RunFolder& folder,
@@ -31,7 +33,8 @@ public:
             Objectives& objectives,
             const std::vector<Group>& groups,
             const std::vector<EvalSet>& evals,
-            std::vector<std::string> tags);
+            std::vector<std::string> tags,
+            std::string reference);
 
     /// Continues from the newest sound checkpoint, if there is one.  Call once, before run().
     void resume();
@@ -63,6 +66,7 @@ private:
     const std::vector<Group>& groups_;
     const std::vector<EvalSet>& evals_;
     std::vector<std::string> tags_;
+    std::string reference_;
     double beta_ = 1.0;
     int64_t per_epoch_ = 0, total_ = 0, step_ = 0;
     size_t next_eval_ = 0;  ///< evaluation sets already done at this step: part of the state
