@@ -2,6 +2,7 @@
 #include "lm/lm.hpp"
 
 #include "lm/model/folder.hpp"
+#include "lm/model/generate.hpp"
 #include "lm/model/json.hpp"
 #include "lm/model/probe.hpp"
 #include "lm/text/tokenizer.hpp"
@@ -121,6 +122,12 @@ Scored DecoderModel::forward(std::span<const Group* const> groups, Wanted wanted
             at::zeros({n}, targets.options()).index_add(0, tensors.tok_candidate, scored.tok_logp);
     }
     return scored;
+}
+
+Generated DecoderModel::generate(std::span<const Prompt> prompts,
+                                 const Sampling& sampling,
+                                 const GenerateHooks& hooks) {
+    return samara::host::generate(weights_, route_, request_.path, prompts, sampling, hooks);
 }
 
 std::string DecoderModel::fingerprint() const {
