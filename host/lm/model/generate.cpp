@@ -238,7 +238,9 @@ void check_prompt(const Prompt& prompt,
                             std::to_string(config.vocabulary),
                         where,
                         "the data was tokenised for another model");
-    const int64_t positions = config.json.value("max_position_embeddings", int64_t{0});
+    const auto stated = config.json.find("max_position_embeddings");
+    const bool limited = stated != config.json.end() && stated->is_number_integer();
+    const int64_t positions = limited ? stated->get<int64_t>() : 0;
     if (positions > 0 && size + new_tokens > positions)
         throw Error(Code::data,
                     name + " of " + std::to_string(size) +

@@ -12,90 +12,139 @@
 namespace samara::host::kernels {
 namespace {
 
-constexpr int64_t kLanes = 16;
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
-
 #define SAMARA_INLINE inline __attribute__((always_inline))
 
-SAMARA_INLINE const Lanes& load(const float* x) {
-    return *reinterpret_cast<const Lanes*>(x);
+/// L floats of an unaligned row.
+template <int L>
+struct VectorOf {
+    typedef float Type __attribute__((vector_size(L * sizeof(float)), aligned(4), may_alias));
+};
+template <int L>
+using Vector = typename VectorOf<L>::Type;
+using Four = Vector<4>;
+
+template <int L>
+SAMARA_INLINE const Vector<L>& load(const float* x) {
+    return *reinterpret_cast<const Vector<L>*>(x);
 }
 
-SAMARA_INLINE float sum_of(const Lanes& x) {
-    float half[kLanes];
-    for (int64_t i = 0; i < kLanes; ++i)
-        half[i] = x[i];
-    for (int64_t n = kLanes / 2; n > 0; n /= 2)
-        for (int64_t i = 0; i < n; ++i)
-            half[i] += half[i + n];
-    return half[0];
+/// The vector's quarters, or halves, added up in order.
+template <int L>
+SAMARA_INLINE Four fold(const Vector<L>& x) {
+    const auto* parts = reinterpret_cast<const Four*>(&x);
+    Four sum = parts[0];
+    for (int i = 1; i < L / 4; ++i)
+        sum += parts[i];
+    return sum;
 }
 
-constexpr int64_t kRows = 4, kOutputs = 4;  // a tile's sums fill the vector registers
+/// The sums of four vectors' lanes.
+template <int L>
+SAMARA_INLINE Four
+sums_of(const Vector<L>& a, const Vector<L>& b, const Vector<L>& c, const Vector<L>& d) {
+    const Four fa = fold<L>(a), fb = fold<L>(b), fc = fold<L>(c), fd = fold<L>(d);
+    const Four ab =
+        __builtin_shufflevector(fa, fb, 0, 1, 4, 5) + __builtin_shufflevector(fa, fb, 2, 3, 6, 7);
+    const Four cd =
+        __builtin_shufflevector(fc, fd, 0, 1, 4, 5) + __builtin_shufflevector(fc, fd, 2, 3, 6, 7);
+    return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) +
+           __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
 
-/// R rows of x against O rows of w.
-template <int R, int O>
-SAMARA_INLINE void tile(const float* x,
-                        const float* w,
-                        const float* bias,
-                        float* y,
-                        int64_t in,
-                        int64_t out) {
-    Lanes sums[O][R] = {};
+struct Product {
+    const float *x, *w, *bias;
+    float* y;
+    int64_t n, in, out;
+};
+
+/// Outputs o .. o + O of rows r .. r + R.  Every sum: lanes j, j + L, ..., their tree, the rest.
+template <int L, int R, int O>
+SAMARA_INLINE void tile(const Product& p, int64_t r, int64_t o) {
+    const float *x = p.x + r * p.in, *w = p.w + o * p.in;
+    Vector<L> sums[R][O];
+    for (int i = 0; i < R; ++i)
+        for (int k = 0; k < O; ++k)
+            sums[i][k] = Vector<L>{};
     int64_t j = 0;
-    for (; j + kLanes <= in; j += kLanes) {
-        Lanes xs[R];
-        for (int r = 0; r < R; ++r)
-            xs[r] = load(x + r * in + j);
-        for (int o = 0; o < O; ++o) {
-            const Lanes ws = load(w + o * in + j);
-            for (int r = 0; r < R; ++r)
-                sums[o][r] += ws * xs[r];
+    for (; j + L <= p.in; j += L) {
+        Vector<L> rows[R];
+        for (int i = 0; i < R; ++i)
+            rows[i] = load<L>(x + i * p.in + j);
+        for (int k = 0; k < O; ++k) {
+            const Vector<L> weights = load<L>(w + k * p.in + j);
+            __builtin_prefetch(w + (k + O) * p.in + j);  // the next tile's
+            for (int i = 0; i < R; ++i)
+                sums[i][k] += weights * rows[i];
         }
     }
-    for (int o = 0; o < O; ++o)
-        for (int r = 0; r < R; ++r) {
-            float sum = sum_of(sums[o][r]);
-            for (int64_t i = j; i < in; ++i)
-                sum += w[o * in + i] * x[r * in + i];
-            y[r * out + o] = bias ? sum + bias[o] : sum;
+    for (int i = 0; i < R; ++i) {
+        const Four four = sums_of<L>(sums[i][0], sums[i][1 % O], sums[i][2 % O], sums[i][3 % O]);
+        for (int k = 0; k < O; ++k) {
+            float sum = four[k];
+            for (int64_t t = j; t < p.in; ++t)
+                sum += w[k * p.in + t] * x[i * p.in + t];
+            p.y[(r + i) * p.out + o + k] = p.bias ? sum + p.bias[o + k] : sum;
         }
+    }
 }
 
-template <int O>
-SAMARA_INLINE void tiles(const float* x,
-                         const float* w,
-                         const float* bias,
-                         float* y,
-                         int64_t n,
-                         int64_t in,
-                         int64_t out) {
+template <int L, int R, int O>
+SAMARA_INLINE void rows_of(const Product& p, int64_t o) {
     int64_t r = 0;
-    for (; r + kRows <= n; r += kRows)
-        tile<kRows, O>(x + r * in, w, bias, y + r * out, in, out);
-    if (n - r == 3)
-        tile<3, O>(x + r * in, w, bias, y + r * out, in, out);
-    else if (n - r == 2)
-        tile<2, O>(x + r * in, w, bias, y + r * out, in, out);
-    else if (n - r == 1)
-        tile<1, O>(x + r * in, w, bias, y + r * out, in, out);
+    for (; r + R <= p.n; r += R)
+        tile<L, R, O>(p, r, o);
+    if constexpr (R > 2) {
+        for (; r + 2 <= p.n; r += 2)
+            tile<L, 2, O>(p, r, o);
+    }
+    for (; r < p.n; ++r)
+        tile<L, 1, O>(p, r, o);
 }
 
-SAMARA_CLONES void products(const float* x,
-                            const float* w,
-                            const float* bias,
-                            float* y,
-                            int64_t n,
-                            int64_t in,
-                            int64_t out,
-                            int64_t begin,
-                            int64_t end) {
+constexpr int64_t kOutputs = 4;
+
+/// Outputs [begin, end) of all rows; the sums of R x 4 fill the vector registers.
+template <int L, int R>
+SAMARA_INLINE void outputs_of(const Product& p, int64_t begin, int64_t end) {
     int64_t o = begin;
     for (; o + kOutputs <= end; o += kOutputs)
-        tiles<kOutputs>(x, w + o * in, bias ? bias + o : nullptr, y + o, n, in, out);
+        rows_of<L, R, kOutputs>(p, o);
     for (; o < end; ++o)
-        tiles<1>(x, w + o * in, bias ? bias + o : nullptr, y + o, n, in, out);
+        rows_of<L, R, 1>(p, o);
 }
+
+using Outputs = void (*)(const Product&, int64_t, int64_t);
+
+void outputs_any(const Product& p, int64_t begin, int64_t end) {
+    outputs_of<4, 2>(p, begin, end);
+}
+#ifdef SAMARA_HAS_CLONES
+__attribute__((target("arch=x86-64-v3"))) void outputs_v3(const Product& p,
+                                                          int64_t begin,
+                                                          int64_t end) {
+    outputs_of<8, 2>(p, begin, end);
+}
+__attribute__((target("arch=x86-64-v4"))) void outputs_v4(const Product& p,
+                                                          int64_t begin,
+                                                          int64_t end) {
+    outputs_of<16, 4>(p, begin, end);
+}
+#endif
+
+/// As SAMARA_CLONES chooses, but each with the tile that fits its registers.
+Outputs choose_outputs() {
+#ifdef SAMARA_HAS_CLONES
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return outputs_v4;
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return outputs_v3;
+#endif
+    return outputs_any;
+}
+
+constexpr int kLanes = 8;
+using Lanes = Vector<kLanes>;
+constexpr int kHalves = kKeyBlock / kLanes;
 
 /// Scores of G queries [G, dim] against tokens [begin, size) of a stretch, appended to each query's
 /// row of scores.
@@ -108,18 +157,22 @@ SAMARA_INLINE void score(const float* q,
                          float* scores,
                          int64_t row) {
     for (int64_t block = begin / kKeyBlock; block * kKeyBlock < size; ++block) {
-        Lanes sums[G] = {};
+        Lanes sums[G][kHalves];
+        for (int g = 0; g < G; ++g)
+            for (int h = 0; h < kHalves; ++h)
+                sums[g][h] = Lanes{};
         const float* keys = k + block * kKeyBlock * dim;
-        for (int64_t d = 0; d < dim; ++d) {
-            const Lanes key = load(keys + d * kKeyBlock);
-            for (int g = 0; g < G; ++g)
-                sums[g] += q[g * dim + d] * key;
-        }
+        for (int64_t d = 0; d < dim; ++d)
+            for (int h = 0; h < kHalves; ++h) {
+                const Lanes key = load<kLanes>(keys + d * kKeyBlock + h * kLanes);
+                for (int g = 0; g < G; ++g)
+                    sums[g][h] += q[g * dim + d] * key;
+            }
         const int64_t first = block * kKeyBlock, from = std::max<int64_t>(begin - first, 0);
         const int64_t to = std::min(size - first, kKeyBlock);
         for (int g = 0; g < G; ++g)
             for (int64_t i = from; i < to; ++i)
-                scores[g * row + first + i - begin] = sums[g][i];
+                scores[g * row + first + i - begin] = sums[g][i / kLanes][i % kLanes];
     }
 }
 
@@ -153,9 +206,9 @@ SAMARA_INLINE void blend(const float* weights,
     for (; d + kLanes <= dim; d += kLanes) {
         Lanes sums[G];
         for (int g = 0; g < G; ++g)
-            sums[g] = load(out + g * dim + d);
+            sums[g] = load<kLanes>(out + g * dim + d);
         for (int64_t t = begin; t < size; ++t) {
-            const Lanes value = load(v + t * dim + d);
+            const Lanes value = load<kLanes>(v + t * dim + d);
             for (int g = 0; g < G; ++g)
                 sums[g] += weights[g * row + t - begin] * value;
         }
@@ -221,11 +274,13 @@ void row_products(const float* x,
                   int64_t n,
                   int64_t in,
                   int64_t out) {
+    static const Outputs outputs = choose_outputs();
+    const Product product{x, w, bias, y, n, in, out};
     // Whole tiles to every thread; one task reads about 64 K weights at least.
     const int64_t count = (out + kOutputs - 1) / kOutputs;
     const int64_t least = std::max<int64_t>(1, (int64_t{1} << 16) / (kOutputs * in));
     at::parallel_for(0, count, least, [&](int64_t begin, int64_t end) {
-        products(x, w, bias, y, n, in, out, begin * kOutputs, std::min(end * kOutputs, out));
+        outputs(product, begin * kOutputs, std::min(end * kOutputs, out));
     });
 }
 
