@@ -2,6 +2,7 @@
 #include "lm/lm.hpp"
 
 #include "lm/model/folder.hpp"
+#include "lm/model/generate.hpp"
 #include "lm/model/json.hpp"
 #include "lm/model/probe.hpp"
 #include "lm/text/tokenizer.hpp"
@@ -136,6 +137,12 @@ Scored DecoderModel::forward(std::span<const Group* const> groups, Wanted wanted
     if (wanted.logp || wanted.prompt_logp)
         add_logps(hidden, tensors, wanted, scored);
     return scored;
+}
+
+Generated DecoderModel::generate(std::span<const Prompt> prompts,
+                                 const Sampling& sampling,
+                                 const GenerateHooks& hooks) {
+    return samara::host::generate(weights_, route_, request_.path, prompts, sampling, hooks);
 }
 
 std::string DecoderModel::fingerprint() const {

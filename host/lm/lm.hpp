@@ -13,6 +13,9 @@ public:
     DecoderModel(const ModelRequest& request, Route route);
     [[nodiscard]] int64_t tree_tokens(const Group& group) const override;
     [[nodiscard]] Scored forward(std::span<const Group* const> groups, Wanted wanted) override;
+    [[nodiscard]] Generated generate(std::span<const Prompt> prompts,
+                                     const Sampling& sampling,
+                                     const GenerateHooks& hooks) override;
     [[nodiscard]] std::vector<Parameter>& parameters() override { return weights_.parameters; }
     [[nodiscard]] std::string fingerprint() const override;
     void save(const std::string& folder) const override;

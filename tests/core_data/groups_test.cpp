@@ -93,6 +93,7 @@ public:
         return {text.begin(), text.end()};
     }
     [[nodiscard]] std::string decode(std::span<const int64_t>) const override { return ""; }
+    [[nodiscard]] Ids end_ids() const override { return {256}; }
 };
 
 }  // namespace

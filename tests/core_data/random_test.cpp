@@ -1,5 +1,5 @@
 // Counter-based numbers: golden values, and the properties that runs rely on.
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,6 +1,6 @@
 // Damaged rows: whatever the bytes, reading ends with records or with a data error that names its
 // place.
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 #include "data_help.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -2,7 +2,7 @@
 // way to token ids. Between the synthesizers and the forest; knows no tensors.
 #pragma once
 #include "core/config/plan.hpp"
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 #include "core/model.hpp"
 #include "runtime/records.hpp"
 

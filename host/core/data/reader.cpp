@@ -2,7 +2,7 @@
 #include "core/data/reader.hpp"
 
 #include "core/data/lines.hpp"
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 #include "core/data/row_forms.hpp"
 #include "core/store/hash.hpp"
 #include "runtime/error.hpp"

@@ -1,7 +1,7 @@
 // Steps and micro-batches; see order.hpp.
 #include "core/train/order.hpp"
 
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 
 #include <algorithm>
 #include <cmath>

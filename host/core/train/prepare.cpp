@@ -2,7 +2,7 @@
 #include "core/train/prepare.hpp"
 
 #include "core/data/groups.hpp"
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 #include "core/data/reader.hpp"
 #include "core/log/log.hpp"
 #include "runtime/error.hpp"

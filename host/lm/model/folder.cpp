@@ -3,6 +3,7 @@
 
 #include "lm/model/json.hpp"
 #include "lm/model/safetensors.hpp"
+#include "runtime/random.hpp"
 
 #include <ATen/ATen.h>
 
@@ -51,15 +52,6 @@ void check_tied(const SafetensorsFile& file, const Weights& weights) {
                     "set tie_word_embeddings to false in config.json");
 }
 
-/// splitmix64 of a counter (Steele, Lea and Flood 2014): stateless, so order and threads cannot
-/// matter.
-uint64_t mix(uint64_t x) {
-    x += 0x9e3779b97f4a7c15ULL;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-    return x ^ (x >> 31);
-}
-
 }  // namespace
 
 bool load_weights(const std::string& folder, Weights& weights) {
@@ -102,7 +94,8 @@ void draw_score_head(Weights& weights, uint64_t seed) {
     for (int64_t i = 0; i < n; ++i) {
         int64_t sum = -8 * 65535;
         for (uint64_t word = 0; word < 4; ++word) {
-            const uint64_t bits = mix(mix(seed) ^ mix(static_cast<uint64_t>(i) * 4 + word));
+            const uint64_t counter = random_word(static_cast<uint64_t>(i) * 4 + word, 0);
+            const uint64_t bits = random_word(random_word(seed, 0) ^ counter, 0);
             for (int part = 0; part < 4; ++part)
                 sum += static_cast<int64_t>(bits >> (16 * part) & 0xffff);
         }

@@ -8,6 +8,7 @@
 // sanitizers (whose run-time is not up when the loader chooses), the baseline alone.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SAMARA_HAS_CLONES
 #define SAMARA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SAMARA_CLONES

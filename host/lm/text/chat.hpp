@@ -19,6 +19,8 @@ struct ChatFormat {
 
     /// Everything up to here is a border that ids do not cross (Tokenizer::is_safe_border).
     static constexpr const char* kBorder = "<|im_start|>";
+    /// The token that ends a turn, and so a response.
+    static constexpr const char* kTurnEnd = "<|im_end|>";
 
     /// Roles: system, user, assistant, tool.  Errors: data for any other, with the message's
     /// number.

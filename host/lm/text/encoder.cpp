@@ -8,6 +8,7 @@
 #include <deque>
 #include <filesystem>
 #include <mutex>
+#include <set>
 
 namespace samara::host {
 
@@ -31,6 +32,7 @@ public:
     [[nodiscard]] std::string decode(std::span<const int64_t> ids) const override {
         return tokenizer_.decode(ids);
     }
+    [[nodiscard]] Ids end_ids() const override { return end_ids_; }
 
 private:
     struct Texts {
@@ -38,13 +40,15 @@ private:
         std::string full;    ///< the same with the response and whatever ends it
     };
     void read_chat_format(const ModelRequest& request);
+    [[nodiscard]] Ids read_end_ids() const;
     [[nodiscard]] Texts render(std::span<const Message> prompt, const std::string& response) const;
     [[nodiscard]] Ids encode_remembered(const std::string& text) const;
 
     std::string folder_;
     Tokenizer tokenizer_;
     std::optional<ChatFormat> format_;  ///< absent: plain text
-    std::optional<std::string> eos_;    ///< plain text only
+    std::optional<std::string> eos_;    ///< ends plain text
+    Ids end_ids_;
     bool safe_border_ = false;
     std::string fingerprint_;
     mutable std::mutex mutex_;  ///< guards remembered_
@@ -86,6 +90,7 @@ FolderEncoder::FolderEncoder(const ModelRequest& request)
                     "known values: \"auto\", \"always\", \"never\"");
     }
     read_chat_format(request);
+    end_ids_ = read_end_ids();
     safe_border_ = format_ && tokenizer_.is_safe_border(ChatFormat::kBorder);
     fingerprint_ = hash_parts({tokenizer_.fingerprint(),
                                format_ ? format_->name : "plain",
@@ -124,6 +129,31 @@ void FolderEncoder::read_chat_format(const ModelRequest& request) {
         throw Error(
             Code::config, "eos_token is missing; plain responses must end with it", config_file);
     }
+}
+
+Ids FolderEncoder::read_end_ids() const {
+    std::set<int64_t> ends;
+    for (const char* name : {"config.json", "generation_config.json"}) {
+        const std::string file = (fs::path(folder_) / name).string();
+        if (!fs::exists(file)) {
+            continue;
+        }
+        const nlohmann::json document = parse_json(read_text_file(file), file);
+        const auto eos = JsonField(document, file).find("eos_token_id");
+        if (eos && !eos->value().is_array()) {
+            ends.insert(eos->whole());
+        }
+        for (size_t i = 0; eos && eos->value().is_array() && i < eos->value().size(); ++i) {
+            ends.insert(eos->element(i).whole());
+        }
+    }
+    for (const auto& token :
+         {std::string(format_ ? ChatFormat::kTurnEnd : ""), eos_.value_or("")}) {
+        if (const int64_t id = tokenizer_.id_of(token); id >= 0) {
+            ends.insert(id);
+        }
+    }
+    return {ends.begin(), ends.end()};
 }
 
 FolderEncoder::Texts FolderEncoder::render(std::span<const Message> prompt,
