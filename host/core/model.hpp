@@ -47,6 +47,7 @@ struct Wanted {
     bool logp = false;         ///< [N] summed response log-probabilities, nats, and tok_logp [T]
     bool prompt_logp = false;  ///< [N] the same of the prompt's tokens but its first
     bool token_stats = false;  ///< [T] tok_entropy and tok_log_p2; with logp only
+    bool values = false;       ///< [T] the score head before each response token: a critic's value
 };
 
 /// Results of one forward over the candidates of the given groups, in order.  Undefined unless

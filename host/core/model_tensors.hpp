@@ -24,6 +24,7 @@ struct Scored {
     at::Tensor tok_entropy;  ///< [T] nats, of the distribution a response token is drawn from, with
                              ///< graph
     at::Tensor tok_log_p2;   ///< [T] log of the sum of its squared probabilities, no graph
+    at::Tensor tok_value;    ///< [T] the score head where the token was drawn from, with graph
     at::Tensor length;       ///< [N] int64, response tokens
     int64_t tree_tokens = 0;  ///< F, tokens computed
 };

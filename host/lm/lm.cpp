@@ -75,14 +75,14 @@ int64_t DecoderModel::tree_tokens(const Group& group) const {
 
 /// What would read outside a table or has no meaning is refused before anything is computed.
 void DecoderModel::check(const Forest& forest, Wanted wanted) const {
-    if (wanted.score && !weights_.score.defined())
+    if ((wanted.score || wanted.values) && !weights_.score.defined())
         throw Error(Code::config,
                     "a language model has no score head",
                     request_.path,
                     "open it as a reward model");
     if ((wanted.logp || wanted.prompt_logp) && weights_.score.defined())
         throw Error(Code::config, "a reward model has no language-model head", request_.path);
-    if ((wanted.logp || wanted.prompt_logp) && forest.without_prompt >= 0)
+    if ((wanted.logp || wanted.prompt_logp || wanted.values) && forest.without_prompt >= 0)
         throw Error(
             Code::data,
             "candidate " + std::to_string(forest.without_prompt) +
@@ -127,12 +127,19 @@ Scored DecoderModel::forward(std::span<const Group* const> groups, Wanted wanted
     Scored scored;
     scored.tree_tokens = static_cast<int64_t>(forest.ids.size());
     scored.length = tensors.length;
-    if (forest.ids.empty() || (!wanted.score && !wanted.logp && !wanted.prompt_logp))
+    if (forest.ids.empty() ||
+        (!wanted.score && !wanted.values && !wanted.logp && !wanted.prompt_logp))
         return scored;
     const at::Tensor hidden = decode(weights_, forest, tensors, route_);
     if (wanted.score) {
         const at::Tensor ends = final_norm(weights_, hidden.index_select(0, tensors.last));
         scored.score = at::mv(ends, weights_.score.part().view({-1}));
+    }
+    if (wanted.values) {
+        const at::Tensor rows = final_norm(weights_, hidden.index_select(0, tensors.rows));
+        scored.tok_value =
+            at::mv(rows, weights_.score.part().view({-1}))
+                .index_select(0, tensors.target_rows.index_select(0, tensors.tok_target));
     }
     if (wanted.logp || wanted.prompt_logp)
         add_logps(hidden, tensors, wanted, scored);

@@ -3,6 +3,7 @@
 // ATen, no third-party headers.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +36,14 @@ struct Record {
     std::string where;  ///< "file:line", for messages
 };
 
+/// Pipeline ppo: what was frozen when a response was sampled, per response token.
+struct Rollout {
+    std::vector<double> old_logp;  ///< nats, under the policy that sampled
+    std::vector<double> advantage;
+    std::vector<double> old_value, returns;  ///< of the critic; empty without one
+    double reward = 0;                       ///< total of the response
+};
+
 struct Candidate {
     std::vector<Message> prompt;
     std::optional<std::string> response;  ///< absent: prompt only, rolled out, never trained on
@@ -48,6 +57,7 @@ struct Candidate {
     double ref_logp = 0;
     double ref_prompt_logp = 0;  ///< of the prompt's tokens but its first
     std::vector<double> ref_tok_logp;
+    std::shared_ptr<const Rollout> rollout;  ///< set: sampled, seen by losses on rollouts only
     std::string instructions;  ///< JSON array of {"id","kwargs","negated","text","truth"}, or empty
 };
 

@@ -2,6 +2,7 @@
 #include "core/config/config.hpp"
 
 #include "core/config/bind.hpp"
+#include "core/config/ppo.hpp"
 #include "core/config/uses.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ public:
         load_run();
         load_model();
         load_dpo();
+        load_ppo();
         load_data();
         load_plugins();
         load_uses();
@@ -39,6 +41,7 @@ public:
             load_eval(bound);
         }
         check_eval_names();
+        load_best();
         return std::move(loaded_);
     }
 
@@ -119,12 +122,81 @@ private:
             }
             return;
         }
-        const std::string reference = dpo.text("reference");
+        load_reference(dpo);
+        write(dpo);
+    }
+
+    void load_reference(const Bound& section) {
+        const std::string reference = section.text("reference");
         loaded_.plan.reference =
             reference == "initial" || reference == "none"
                 ? reference
-                : model_path(reference, "dpo.reference", dpo.where("reference"));
-        write(dpo);
+                : model_path(reference, section.path + ".reference", section.where("reference"));
+    }
+
+    void load_ppo() {
+        const Node* node = root_.find("ppo");
+        if (loaded_.plan.pipeline != "ppo") {
+            if (node != nullptr) {
+                problems_.add(
+                    node->at,
+                    "[ppo] has no effect with run.pipeline = \"" + loaded_.plan.pipeline + "\"",
+                    "remove it, or set run.pipeline = \"ppo\"");
+            }
+            return;
+        }
+        const Bound bound = read("ppo");
+        load_reference(bound);
+        PpoSpec& ppo = loaded_.plan.ppo;
+        ppo = read_ppo(bound, problems_);
+        if (!ppo.critic.empty()) {
+            ppo.critic = model_path(ppo.critic, "ppo.critic", bound.where("critic"));
+        }
+        write(bound);
+        const std::vector<Bound> rewards =
+            node != nullptr && node->table() != nullptr
+                ? bind_list(section("ppo.reward"), *node, "ppo.", problems_, params_of_)
+                : std::vector<Bound>{};
+        for (const Bound& reward : rewards) {
+            RewardUse use = read_reward(reward, problems_);
+            if (!use.model.empty()) {
+                use.model = model_path(use.model, reward.path + ".model", reward.where("model"));
+            }
+            ppo.rewards.push_back(std::move(use));
+        }
+        if (rewards.empty()) {
+            problems_.add(node != nullptr ? node->at : Where{},
+                          "missing [[ppo.reward]]: at least one is needed",
+                          "name a reward model's folder, or instructions = \"fraction\"");
+        }
+        write(rewards);
+    }
+
+    void load_best() {
+        const Bound best = read("best");
+        Plan& plan = loaded_.plan;
+        plan.best_metric = best.text("metric");
+        plan.best_is_lowest = best.text("goal") == "min";
+        plan.best_patience = best.integer("patience");
+        write(best);
+        if (plan.best_metric.empty()) {
+            if (best.node != nullptr) {
+                problems_.add(
+                    best.at, "[best] has no effect without metric", "name one, or remove it");
+            }
+            return;
+        }
+        const bool watched =
+            std::any_of(plan.evals.begin(), plan.evals.end(), [&](const auto& eval) {
+                return plan.best_metric.starts_with(eval.name + "/") && eval.every_steps > 0;
+            });
+        if (!watched) {
+            problems_.add(best.where("metric"),
+                          "best.metric: '" + plan.best_metric +
+                              "' begins with no [[eval]] name that has every_steps above 0",
+                          "write SET/METRIC, e.g. \"held-out/accuracy/base\", and give the set "
+                          "every_steps");
+        }
     }
 
     void check_file(const std::string& path, const std::string& key, Where at) {

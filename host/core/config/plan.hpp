@@ -45,17 +45,43 @@ struct EvalSpec {
     std::vector<PluginUse> instructions;  ///< empty: the run's
 };
 
+/// One term of a rollout's reward: a model's score or what instructions say.
+struct RewardUse {
+    std::string model;         ///< a reward model's folder, absolute or "cache:NAME"
+    std::string instructions;  ///< fraction | all of the prompt's verifiable instructions followed
+    double weight = 1.0;
+    std::string where;  ///< file:line:column
+};
+
+/// [ppo]; see docs/config.md.
+struct PpoSpec {
+    int64_t prompts = 8, samples = 4, max_new_tokens = 64;
+    double temperature = 1.0;
+    int64_t top_k = 0;
+    double top_p = 1.0;
+    int64_t epochs = 1, minibatches = 1;
+    std::string advantage = "group";  ///< group | group_mean | leave_one_out | gae
+    double gamma = 1.0, lambda = 0.95;
+    std::string whiten = "none";  ///< none | advantages
+    std::string critic;           ///< gae: a folder, or empty: the policy's with a new head
+    std::string kl = "k1";        ///< k1 | k3
+    double kl_coef = 0.05, kl_target = 0, kl_horizon = 10000, kl_stop = 0;
+    double reward_clip = 0, missing_end_penalty = 0;
+    std::vector<RewardUse> rewards;
+};
+
 struct Plan {
     std::string file;  ///< absolute path of the configuration
     // [run]
-    std::string pipeline = "reward";  ///< reward | dpo
+    std::string pipeline = "reward";  ///< reward | dpo | ppo
     std::string output;               ///< absolute
     uint64_t seed = 0;
     std::string device = "cpu";
     // [model]
     std::string model_path;  ///< as written ("cache:NAME" or absolute)
     std::string dtype = "float32";
-    std::string reference = "initial";  ///< [dpo] initial | none | as model_path
+    std::string reference = "initial";  ///< [dpo], [ppo] initial | none | as model_path
+    PpoSpec ppo;
     DataSpec data;
     std::vector<std::string> plugin_files;  ///< [plugins] load, absolute; already in the registry
     std::vector<PluginUse> instructions;
@@ -73,6 +99,10 @@ struct Plan {
     std::string mix = "by_tag";  ///< by_tag | union
     int64_t tokens_per_batch = 4096;
     double max_grad_norm = 1.0;  ///< 0: no clipping
+    // [best]
+    std::string best_metric;  ///< "SET/METRIC" of metrics.jsonl's evaluations; empty: the last step
+    bool best_is_lowest = false;
+    int64_t best_patience = 0;  ///< evaluations without a new best before the run ends; 0: never
     // [checkpoint]
     int64_t checkpoint_every = 0;  ///< steps; 0: only when stopped
     int64_t checkpoint_keep = 2;

@@ -47,12 +47,13 @@ Section run_section() {
     return {
         "run",
         false,
-        {choice("pipeline",
-                "\"reward\"",
-                "reward|dpo|ppo",
-                "what is trained: a reward model (a linear head on the last token), or a policy "
-                "by implicit rewards: score = log-prob of the response minus the reference's",
-                "ppo"),
+        {choice(
+             "pipeline",
+             "\"reward\"",
+             "reward|dpo|ppo",
+             "what is trained: a reward model (a linear head on the last token), or a policy "
+             "by implicit rewards (dpo: score = log-prob of the response minus the reference's) or "
+             "by its own rollouts (ppo)"),
          text("output", nullptr, "the run's folder, relative to the working directory"),
          count("seed", "0", "of every random choice: same seed, same run", 0, kInf),
          choice("device", "\"cpu\"", "cpu|cuda|auto", "where the model computes", "cuda|auto")},
@@ -139,6 +140,105 @@ Section dpo_section() {
                   "step; `none`, nobody's (SimPO, ORPO, SFT); or a folder like `model.path`. "
                   "Computed once and cached")},
             "Only with `pipeline = \"dpo\"`."};
+}
+
+Section ppo_section() {
+    return {
+        "ppo",
+        false,
+        {text("reference",
+              "\"initial\"",
+              "whose log-probs the divergence is measured against: `initial`, `none` or a folder, "
+              "as "
+              "`dpo.reference`"),
+         count("prompts", "8", "prompts of a batch of rollouts", 1),
+         count("samples", "4", "responses to each prompt", 1),
+         count("max_new_tokens", "64", "length limit of a response", 1),
+         {"temperature",
+          Type::number,
+          "1.0",
+          "of sampling; log-probs are those of 1",
+          0,
+          100,
+          true},
+         count("top_k", "0", "sample from the k most probable tokens; 0: from all"),
+         {"top_p",
+          Type::number,
+          "1.0",
+          "sample from the most probable tokens that reach this share",
+          0,
+          1,
+          true},
+         count("epochs", "1", "passes over a batch of rollouts", 1),
+         count("minibatches",
+               "1",
+               "optimizer steps of a pass: the batch's prompts are divided among them",
+               1),
+         choice("advantage",
+                "\"group\"",
+                "group|group_mean|leave_one_out|gae",
+                "group: reward minus the prompt's mean, over its deviation (GRPO); group_mean: "
+                "without the division (Dr. GRPO); leave_one_out: minus the mean of the others "
+                "(RLOO); gae: by a critic"),
+         number("gamma", "1.0", "gae: discount"),
+         number("lambda", "0.95", "gae: 0 trusts the critic, 1 the rewards"),
+         choice(
+             "whiten",
+             "\"none\"",
+             "none|advantages",
+             "advantages: to mean 0 and variance 1 over all tokens of the batch (usual with gae)"),
+         text("critic",
+              "\"\"",
+              "gae: a folder to start the critic from, a reward model or a language model; empty: "
+              "the policy's"),
+         choice(
+             "kl",
+             "\"k1\"",
+             "k1|k3",
+             "estimate of the divergence from the reference, subtracted from each token's reward"),
+         number("kl_coef", "0.05", "its factor; 0: none"),
+         number(
+             "kl_target",
+             "0.0",
+             "adapt kl_coef so that a response diverges by this many nats (Ziegler et al. 2019); "
+             "0: fixed"),
+         {"kl_horizon", Type::number, "10000.0", "responses over which it adapts", 0, 1e12, true},
+         number("kl_stop", "0.0", "end the run when a response diverges by more nats; 0: never"),
+         number("reward_clip",
+                "0.0",
+                "rewards are cut to this magnitude before the divergence; 0: not"),
+         number("missing_end_penalty",
+                "0.0",
+                "subtracted from the reward of a response that reaches max_new_tokens")},
+        "Only with `pipeline = \"ppo\"`: prompts are candidates without a response "
+        "(`rollout_prompts` of the synthesizers)."};
+}
+
+Section reward_section() {
+    return {"ppo.reward",
+            true,
+            {text("model", "\"\"", "a reward model's folder: its score of prompt and response"),
+             choice("instructions",
+                    "\"\"",
+                    "|fraction|all",
+                    "the share of the prompt's verifiable instructions that the response follows, "
+                    "or 1 if it follows all and 0 otherwise"),
+             {"weight", Type::number, "1.0", "factor in the sum; may be negative"}},
+            "A term of a response's reward; at least one. Each names a model or instructions."};
+}
+
+Section best_section() {
+    return {"best",
+            false,
+            {text("metric",
+                  "\"\"",
+                  "what decides which weights are saved: `SET/METRIC` as evaluations are called in "
+                  "metrics.jsonl, e.g. `held-out/accuracy/base`; empty: the last step's"),
+             choice("goal", "\"max\"", "max|min", "whether more or less of it is better"),
+             count("patience",
+                   "0",
+                   "evaluations without a better value before the run ends early; 0: never")},
+            "Early stop and the best weights. The set needs `every_steps`."};
 }
 
 Section objective_section() {
@@ -256,9 +356,12 @@ const std::vector<Section>& schema() {
                     "What makes candidates and relations out of records; at least one."),
         objective_section(),
         dpo_section(),
+        ppo_section(),
+        reward_section(),
         {"optimizer", false, plugin_keys("id of an optimizer"), "What moves the parameters."},
         schedule_section(),
         train_section(),
+        best_section(),
         checkpoint_section(),
         eval_section(),
         plugin_list("eval.instructions",
@@ -269,7 +372,7 @@ const std::vector<Section>& schema() {
 }
 
 const std::vector<std::string>& later_sections() {
-    static const std::vector<std::string> names = {"base", "matrix", "seeds", "ppo"};
+    static const std::vector<std::string> names = {"base", "matrix", "seeds"};
     return names;
 }
 

@@ -172,4 +172,31 @@ RemovalReport drop_tags(std::vector<Group>& groups, const std::vector<std::strin
     return report;
 }
 
+std::vector<Group> take_prompts(std::vector<Group>& groups) {
+    std::vector<Group> prompts;
+    RemovalReport report;
+    keep_if(groups, [&](Group& group) {
+        Cut cut(group);
+        bool any = false;
+        for (size_t c = 0; c < group.candidates.size(); ++c) {
+            const Candidate& candidate = group.candidates[c];
+            cut.candidates[c] = !candidate.response && candidate.response_ids.empty();
+            if (cut.candidates[c]) {
+                any = true;
+                Group& prompt = prompts.emplace_back();
+                prompt.record = group.record;
+                prompt.record_id = group.record_id;
+                prompt.meta = group.meta;
+                prompt.candidates.push_back(candidate);
+            }
+        }
+        if (!any) {
+            return true;
+        }
+        return prune(
+            group, std::move(cut), [](const Candidate&, bool) { return false; }, report);
+    });
+    return prompts;
+}
+
 }  // namespace samara::host

@@ -2,8 +2,8 @@
 // way to token ids. Between the synthesizers and the forest; knows no tensors.
 #pragma once
 #include "core/config/plan.hpp"
-#include "runtime/random.hpp"
 #include "core/model.hpp"
+#include "runtime/random.hpp"
 #include "runtime/records.hpp"
 
 #include <functional>
@@ -37,6 +37,10 @@ Group merge_groups(int64_t index,
 /// stays, of no tag of their own that stays), and groups left empty.  For training groups;
 /// evaluation keeps its metrics.
 RemovalReport drop_tags(std::vector<Group>& groups, const std::vector<std::string>& tags);
+
+/// Takes the candidates without a response out of the groups, each into a group of its own: prompts
+/// to be answered.  Groups left empty go.
+std::vector<Group> take_prompts(std::vector<Group>& groups);
 
 /// What encode_groups met.
 struct EncodeReport {

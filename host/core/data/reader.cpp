@@ -2,10 +2,10 @@
 #include "core/data/reader.hpp"
 
 #include "core/data/lines.hpp"
-#include "runtime/random.hpp"
 #include "core/data/row_forms.hpp"
 #include "core/store/hash.hpp"
 #include "runtime/error.hpp"
+#include "runtime/random.hpp"
 
 #include <filesystem>
 #include <unordered_set>

@@ -24,6 +24,9 @@ constexpr std::array kRelationColumns = {"rel.i",
                                          "rel.tag",
                                          "rel.group"};
 
+constexpr std::array kFrozen = {"reward", "tok.old_logp", "tok.advantage"};
+constexpr std::array kCritic = {"tok.return", "tok.value", "tok.old_value"};
+
 template <class List>
 bool contains(const List& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
@@ -39,9 +42,14 @@ double number_of(const std::string& json) {
 
 }  // namespace
 
+bool of_rollouts(const std::string& column) {
+    return contains(kFrozen, column) || contains(kCritic, column);
+}
+
 std::optional<std::string> why_unavailable(const std::string& column,
                                            const std::string& pipeline,
-                                           const std::string& reference) {
+                                           const std::string& reference,
+                                           bool critic) {
     constexpr std::array kPolicy = {"logp",
                                     "ref_logp",
                                     "prompt_logp",
@@ -52,8 +60,6 @@ std::optional<std::string> why_unavailable(const std::string& column,
                                     "tok.ref_logp",
                                     "tok.entropy",
                                     "tok.log_p2"};
-    constexpr std::array kRollout = {
-        "reward", "tok.old_logp", "tok.advantage", "tok.return", "tok.value", "tok.old_value"};
     const bool gap = column.starts_with("gap.");
     const std::string base = gap ? column.substr(4) : column;
     if (contains(kRelationColumns, column) || column.starts_with("meta.") ||
@@ -72,8 +78,14 @@ std::optional<std::string> why_unavailable(const std::string& column,
         }
         return std::nullopt;
     }
-    if (contains(kRollout, base)) {
-        return "only rollouts (pipeline ppo) have it";
+    if (of_rollouts(base)) {
+        if (pipeline != "ppo") {
+            return "only rollouts (pipeline ppo) have it";
+        }
+        if (!critic && contains(kCritic, base)) {
+            return "it needs a critic: [ppo] advantage = \"gae\"";
+        }
+        return std::nullopt;
     }
     return "no pipeline has a column of this name";
 }
@@ -82,7 +94,8 @@ Columns::Columns(std::span<const Group* const> groups,
                  const std::vector<std::string>& tags,
                  const std::vector<bool>& visible,
                  at::ScalarType dtype,
-                 at::Device device)
+                 at::Device device,
+                 Side side)
     : groups_(groups.begin(), groups.end()), dtype_(dtype), device_(device) {
     const auto tag_index = [&](const std::string& tag) -> int64_t {
         const auto found = std::find(tags.begin(), tags.end(), tag);
@@ -115,10 +128,13 @@ Columns::Columns(std::span<const Group* const> groups,
         }
         std::vector<int64_t> position(n, -1);
         for (size_t c = 0; c < n; ++c) {
-            if (!keep[c]) {
+            const Candidate& candidate = group.candidates[c];
+            const bool sampled = candidate.rollout != nullptr;
+            const bool shown =
+                sampled ? side != Side::preferences : side != Side::rollouts && keep[c];
+            if (!shown) {
                 continue;
             }
-            const Candidate& candidate = group.candidates[c];
             position[c] = static_cast<int64_t>(kept_.size());
             kept_.push_back(offset + static_cast<int64_t>(c));
             cand_tag_.push_back(tag[c]);
@@ -129,12 +145,13 @@ Columns::Columns(std::span<const Group* const> groups,
             cand_prompt_length_.push_back(static_cast<int64_t>(candidate.prompt_ids.size()));
             cand_ref_logp_.push_back(candidate.ref_logp);
             cand_ref_prompt_logp_.push_back(candidate.ref_prompt_logp);
+            cand_reward_.push_back(sampled ? candidate.rollout->reward : 0.0);
             tokens_ += cand_length_.back();
             cand_auxiliary_.push_back(candidate.auxiliary ? 1.0 : 0.0);
         }
         for (const Relation& r : group.relations) {
             const int64_t t = tag_index(r.tag);
-            if (!seen(t)) {
+            if (side == Side::rollouts || !seen(t)) {
                 continue;
             }
             const std::array ends = {r.i, r.j, r.k, r.l};
@@ -167,6 +184,7 @@ void Columns::attach(const Scored& scored) {
     tok_logp_ = scored.tok_logp;
     tok_entropy_ = scored.tok_entropy;
     tok_log_p2_ = scored.tok_log_p2;
+    tok_value_ = scored.tok_value;
     if (!scored.tok_logp.defined() || all) {
         return;
     }
@@ -187,15 +205,42 @@ void Columns::attach(const Scored& scored) {
         }
     }
     const at::Tensor index = ints(rows);
-    for (at::Tensor* column : {&tok_logp_, &tok_entropy_, &tok_log_p2_}) {
+    for (at::Tensor* column : {&tok_logp_, &tok_entropy_, &tok_log_p2_, &tok_value_}) {
         *column = column->defined() ? column->index_select(0, index) : *column;
     }
+}
+
+// What was frozen at rollout time, of the view's candidates' tokens.
+at::Tensor Columns::frozen_column(const std::string& name) const {
+    const auto member = name == "tok.old_logp"    ? &Rollout::old_logp
+                        : name == "tok.advantage" ? &Rollout::advantage
+                        : name == "tok.old_value" ? &Rollout::old_value
+                                                  : &Rollout::returns;
+    std::vector<double> values;
+    int64_t seen = 0;
+    size_t next = 0;
+    for (const Group* group : groups_) {
+        for (const Candidate& c : group->candidates) {
+            if (next < kept_.size() && kept_[next] == seen++) {
+                const std::vector<double>& frozen = (*c.rollout).*member;
+                values.insert(values.end(), frozen.begin(), frozen.end());
+                ++next;
+            }
+        }
+    }
+    return floats(values);
 }
 
 // Response tokens of all candidates, one after the other, no padding.
 at::Tensor Columns::token_column(const std::string& name) const {
     if (name == "tok.logp" || name == "tok.entropy" || name == "tok.log_p2") {
         return name == "tok.logp" ? tok_logp_ : name == "tok.entropy" ? tok_entropy_ : tok_log_p2_;
+    }
+    if (name == "tok.value") {
+        return tok_value_;
+    }
+    if (of_rollouts(name)) {
+        return frozen_column(name);
     }
     std::vector<int64_t> candidate, position;
     std::vector<double> reference;
@@ -240,6 +285,9 @@ at::Tensor Columns::candidate_column(const std::string& name) const {
     }
     if (name == "prompt_logp") {
         return prompt_logp_;
+    }
+    if (name == "reward") {
+        return floats(cand_reward_);
     }
     if (name == "ref_prompt_logp") {
         return floats(cand_ref_prompt_logp_);

@@ -14,11 +14,19 @@
 
 namespace samara::host {
 
+/// Whose candidates a view holds: an objective that reads a rollout's column sees rollouts, any
+/// other sees preference groups, never both.
+enum class Side { all, preferences, rollouts };
+
+/// Columns that only rollouts have.
+bool of_rollouts(const std::string& column);
+
 /// Why a pipeline cannot offer this column, or nullopt when it can.  `reference`: as [dpo]
-/// reference; "none" takes the reference's columns away.
+/// reference; "none" takes the reference's columns away. `critic`: the pipeline has one.
 std::optional<std::string> why_unavailable(const std::string& column,
                                            const std::string& pipeline,
-                                           const std::string& reference);
+                                           const std::string& reference,
+                                           bool critic = false);
 
 /// The columns of some groups, as one objective sees them: only relations of the tags it lists, and
 /// only candidates that those relations use or that carry a listed tag themselves. Shapes: N
@@ -31,7 +39,8 @@ public:
             const std::vector<std::string>& tags,
             const std::vector<bool>& visible,
             at::ScalarType dtype,
-            at::Device device);
+            at::Device device,
+            Side side = Side::all);
 
     /// Adds what the model computed for *all* candidates of the groups, in order.
     void attach(const Scored& scored);
@@ -63,6 +72,7 @@ private:
     [[nodiscard]] at::Tensor gap(const at::Tensor& column) const;
     [[nodiscard]] at::Tensor meta(const std::string& key) const;
     [[nodiscard]] at::Tensor token_column(const std::string& name) const;
+    [[nodiscard]] at::Tensor frozen_column(const std::string& name) const;
 
     std::vector<const Group*> groups_;
     at::ScalarType dtype_;
@@ -75,10 +85,10 @@ private:
     std::vector<int64_t> cand_tag_, cand_group_, cand_label_, cand_length_;
     std::vector<double> cand_weight_, cand_auxiliary_;
     bool contrasts_ = false;  ///< some relation has order 2
-    std::vector<double> cand_ref_logp_, cand_ref_prompt_logp_;
+    std::vector<double> cand_ref_logp_, cand_ref_prompt_logp_, cand_reward_;
     std::vector<int64_t> cand_prompt_length_;
     int64_t tokens_ = 0;
-    at::Tensor score_, logp_, prompt_logp_, tok_logp_, tok_entropy_, tok_log_p2_;
+    at::Tensor score_, logp_, prompt_logp_, tok_logp_, tok_entropy_, tok_log_p2_, tok_value_;
 };
 
 }  // namespace samara::host

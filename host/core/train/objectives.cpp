@@ -56,20 +56,18 @@ Objectives::Objectives(const Plan& plan,
                        const Registry& registry,
                        const std::vector<std::string>& tags,
                        const HostHooks& hooks)
-    : tags_(tags), union_(plan.mix == "union") {
+    : tags_(tags), union_(plan.mix == "union"), rollouts_(plan.pipeline == "ppo") {
     std::vector<Problem> problems;
     for (const ObjectiveUse& use : plan.objectives) {
         const Plugin* plugin = registry.find(use.id);
         if (plugin == nullptr) {
             throw Error(Code::plugin, "no plugin '" + use.id + "'", use.where);
         }
-        Part part{std::make_unique<ObjectiveInstance>(*plugin, use.params, hooks),
-                  use.weight,
-                  use.id,
-                  use.where,
-                  {},
-                  {},
-                  {}};
+        Part part;
+        part.instance = std::make_unique<ObjectiveInstance>(*plugin, use.params, hooks);
+        part.weight = use.weight;
+        part.id = use.id;
+        part.where = use.where;
         part.tag_weights.assign(tags.size(), 1.0);
         if (!use.tags.empty()) {
             part.visible.assign(tags.size(), false);
@@ -81,7 +79,9 @@ Objectives::Objectives(const Plan& plan,
         }
         const auto& columns = part.instance->columns();
         for (size_t c = 0; c < columns.size(); ++c) {
-            const auto reason = why_unavailable(columns[c], plan.pipeline, plan.reference);
+            const auto reason = why_unavailable(
+                columns[c], plan.pipeline, plan.reference, plan.ppo.advantage == "gae");
+            part.side = of_rollouts(columns[c]) ? Side::rollouts : part.side;
             part.available.push_back(!reason);
             if (reason && !part.instance->optional(c)) {
                 problems.push_back({Code::config,
@@ -113,6 +113,11 @@ double Objectives::tag_weight(const Part& part, int64_t tag) const {
     return tag < 0 ? 1.0 : part.tag_weights[static_cast<size_t>(tag)];
 }
 
+bool Objectives::sees(Side side) const {
+    return std::any_of(
+        parts_.begin(), parts_.end(), [&](const Part& part) { return part.side == side; });
+}
+
 bool Objectives::reads(const std::string& column) const {
     return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
         const auto& columns = part.instance->columns();
@@ -138,7 +143,7 @@ std::vector<std::string> Objectives::dead_tags() const {
     std::vector<std::string> dead;
     for (size_t t = 0; t < tags_.size(); ++t) {
         const bool used = std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
-            return part.weight != 0 && part.tag_weights[t] != 0;
+            return part.side == Side::preferences && part.weight != 0 && part.tag_weights[t] != 0;
         });
         if (!used) {
             dead.push_back(tags_[t]);
@@ -164,6 +169,9 @@ void Objectives::check_groups(const std::vector<Group>& groups) const {
     }
     std::vector<Problem> problems;
     for (const Part& part : parts_) {
+        if (part.side == Side::rollouts) {
+            continue;
+        }
         const auto& columns = part.instance->columns();
         const auto reads = [&](const char* name) {
             return std::find(columns.begin(), columns.end(), name) != columns.end();
@@ -211,7 +219,7 @@ void Objectives::plan_part(const Part& part,
         const at::Tensor all = at::tensor(items.back().weight, at::kDouble);
         weights.push_back(loss.level == SAMARA_SCALAR ? all.reshape({}) : all);
     }
-    if (part.instance->has_weigh()) {
+    if (part.instance->has_weigh() && !(rollouts_ && columns.candidates() == 0)) {
         std::vector<at::Tensor> free_columns;
         for (const std::string& name : part.instance->columns()) {
             const at::Tensor column =
@@ -274,7 +282,7 @@ Objectives::StepPlan Objectives::plan_step(std::span<const Group* const> groups,
                                            const RunInfo& info) {
     StepPlan plan;
     for (const Part& part : parts_) {
-        const Columns columns(groups, tags_, part.visible, dtype, at::kCPU);
+        const Columns columns(groups, tags_, part.visible, dtype, at::kCPU, part.side);
         plan_part(part, columns, info, plan.losses.emplace_back());
         plan.used.emplace_back(plan.losses.back().size(), 0);
     }
@@ -292,8 +300,15 @@ at::Tensor Objectives::loss(std::span<const Group* const> groups,
     add_scores(all, tags_, stats);
     for (size_t p = 0; p < parts_.size(); ++p) {
         Part& part = parts_[p];
-        Columns columns(
-            groups, tags_, part.visible, scored.score.scalar_type(), scored.score.device());
+        Columns columns(groups,
+                        tags_,
+                        part.visible,
+                        scored.score.scalar_type(),
+                        scored.score.device(),
+                        part.side);
+        if (rollouts_ && columns.candidates() == 0) {
+            continue;
+        }
         columns.attach(scored);
         std::vector<at::Tensor> inputs;
         for (const std::string& name : part.instance->columns()) {

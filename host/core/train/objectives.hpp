@@ -36,6 +36,8 @@ public:
     /// What the model must compute for the columns that some objective reads; `score` or `logp` are
     /// the pipeline's.
     [[nodiscard]] Wanted wanted(const std::string& pipeline) const;
+    /// Some objective learns from rollouts, or from preference groups.
+    [[nodiscard]] bool sees(Side side) const;
     /// Some objective reads the column, or its gap.
     [[nodiscard]] bool reads(const std::string& column) const;
     /// Tags whose weight is 0 in every objective: removed from training groups.
@@ -75,6 +77,7 @@ private:
         std::unique_ptr<ObjectiveInstance> instance;
         double weight = 1;
         std::string id, where;
+        Side side = Side::preferences;
         std::vector<bool> visible;        ///< per tag of the run; empty: all
         std::vector<bool> available;      ///< per column of the plugin
         std::vector<double> tag_weights;  ///< per tag of the run
@@ -87,6 +90,7 @@ private:
     std::vector<Part> parts_;
     std::vector<std::string> tags_;
     bool union_ = false, coupled_ = false;
+    bool rollouts_ = false;  ///< pipeline ppo: a batch may hold nothing that some objective sees
 };
 
 }  // namespace samara::host

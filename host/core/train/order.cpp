@@ -17,18 +17,26 @@ int64_t total_steps(const Plan& plan, size_t groups) {
     return plan.max_steps > 0 ? plan.max_steps : static_cast<int64_t>(std::ceil(by_epochs - 1e-9));
 }
 
-// A permutation per epoch, so the order depends on seed and step alone.
-std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step) {
-    const auto n = static_cast<int64_t>(groups), per_epoch = steps_per_epoch(plan, groups);
-    const int64_t begin = step % per_epoch * plan.groups_per_step;
-    const std::vector<int64_t> order = plan.data.order == "file"
-                                           ? std::vector<int64_t>()
-                                           : permutation(n, plan.seed, step / per_epoch);
+// A permutation per epoch, so the order depends on seed and number alone.
+std::vector<size_t> positions_of_batch(size_t items,
+                                       int64_t per_batch,
+                                       bool in_file_order,
+                                       uint64_t seed,
+                                       int64_t batch) {
+    const auto n = static_cast<int64_t>(items), per_epoch = (n + per_batch - 1) / per_batch;
+    const int64_t begin = batch % per_epoch * per_batch;
+    const std::vector<int64_t> order =
+        in_file_order ? std::vector<int64_t>() : permutation(n, seed, batch / per_epoch);
     std::vector<size_t> out;
-    for (int64_t i = begin; i < std::min(n, begin + plan.groups_per_step); ++i) {
+    for (int64_t i = begin; i < std::min(n, begin + per_batch); ++i) {
         out.push_back(static_cast<size_t>(order.empty() ? i : order[static_cast<size_t>(i)]));
     }
     return out;
+}
+
+std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step) {
+    return positions_of_batch(
+        groups, plan.groups_per_step, plan.data.order == "file", plan.seed, step);
 }
 
 std::vector<std::vector<size_t>> pack(std::span<const int64_t> tree_tokens, int64_t budget) {

@@ -14,7 +14,14 @@ namespace samara::host {
 /// Optimizer steps of one pass over so many groups, and of the run.
 int64_t steps_per_epoch(const Plan& plan, size_t groups);
 int64_t total_steps(const Plan& plan, size_t groups);
-/// Positions of the groups of one step, from 0.
+/// Positions of the items of one batch, batches and positions from 0; the last batch of a pass may
+/// be smaller.
+std::vector<size_t> positions_of_batch(size_t items,
+                                       int64_t per_batch,
+                                       bool in_file_order,
+                                       uint64_t seed,
+                                       int64_t batch);
+/// The same of the groups of one step.
 std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step);
 
 /// Indices, in order, cut into batches of at most `budget` tree tokens; a count above the budget

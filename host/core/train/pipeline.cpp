@@ -8,9 +8,10 @@
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
 #include "core/store/files.hpp"
-#include "core/train/order.hpp"
+#include "core/train/models.hpp"
 #include "core/train/prepare.hpp"
 #include "core/train/reference.hpp"
+#include "core/train/rollouts.hpp"
 #include "core/train/trainer.hpp"
 #include "runtime/error.hpp"
 
@@ -36,6 +37,7 @@ using Json = nlohmann::ordered_json;
 /// Everything prepared before a model is loaded.
 struct Data {
     Preparation train;
+    std::vector<Group> prompts;  ///< one candidate without a response in each
     std::vector<EvalSet> evals;
     std::vector<std::string> tags;
     Json summary = Json::object();  ///< per data set: cache key, reused, counts
@@ -99,7 +101,7 @@ Data prepare_all(const Plan& plan,
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
         add_tags(data.tags, other.tags());
-        data.evals.push_back({spec.name, spec.every_steps, std::move(prepared.groups)});
+        data.evals.push_back({spec.name, spec.every_steps, std::move(prepared.groups), {}});
     }
     return data;
 }
@@ -132,11 +134,14 @@ void write_environment(const RunFolder& folder,
     folder.write("environment.json", environment.dump(2) + "\n");
 }
 
+std::string gaps_file(const RunFolder& folder, const std::string& name, int64_t step) {
+    return folder.path() + "/eval/" + name + "-step-" + std::to_string(step) + ".jsonl";
+}
+
 /// Gaps of one evaluation, as eval/NAME-step-N.jsonl holds them.
 std::vector<Json> read_gaps(const RunFolder& folder, const std::string& name, int64_t step) {
     std::vector<Json> rows;
-    std::istringstream lines(
-        read_file(folder.path() + "/eval/" + name + "-step-" + std::to_string(step) + ".jsonl"));
+    std::istringstream lines(read_file(gaps_file(folder, name, step)));
     for (std::string line; std::getline(lines, line);) {
         rows.push_back(Json::parse(line));
     }
@@ -176,6 +181,9 @@ std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_
         return rightness(row["gap"], row.value("flip", 0.0));
     };
     for (const EvalSet& set : data.evals) {
+        if (!fs::exists(gaps_file(folder, set.name, last))) {
+            continue;  // the best step is not one of this set's
+        }
         const std::vector<Json> before = read_gaps(folder, set.name, 0),
                                 after = read_gaps(folder, set.name, last);
         for (const std::string& tag : data.tags) {
@@ -253,69 +261,45 @@ void warn_without_anchor(const std::vector<Group>& groups) {
         "anchor, or the log-probability of every response may fall");
 }
 
-/// The same ids must mean the same text.
-void check_tokenizer(const ModelRequest& policy, const ModelRequest& reference) {
-    if (open_encoder(policy)->fingerprint() != open_encoder(reference)->fingerprint()) {
-        throw Error(Code::config,
-                    "the reference has another tokenizer or chat format than the model that is "
-                    "trained",
-                    reference.path,
-                    "its log-probabilities would be of other texts; take a folder with the "
-                    "tokenizer files of [model] path");
+/// Micro-batches hold whole groups; said once.
+void warn_of_large_groups(const Plan& plan,
+                          const LanguageModel& model,
+                          const std::vector<Group>& groups) {
+    for (const Group& group : groups) {
+        if (const int64_t tokens = model.tree_tokens(group); tokens > plan.tokens_per_batch) {
+            log::warning("record " + group.record_id + " has " + std::to_string(tokens) +
+                         " tokens, more than [train] tokens_per_batch = " +
+                         std::to_string(plan.tokens_per_batch) +
+                         ": such groups are micro-batches of their own");
+            return;
+        }
     }
 }
 
-/// Returns the cache key of the reference's values.
-std::string attach_references(const Plan& plan,
-                              const Objectives& objectives,
-                              const ModelRequest& policy,
-                              LanguageModel& model,
-                              Data& data,
-                              const RunOptions& options) {
-    std::unique_ptr<LanguageModel> other;
-    if (plan.reference != "initial") {
-        ModelRequest request = policy;
-        request.path = model_folder(plan.reference);
-        check_tokenizer(policy, request);
-        other = open_model(request);
-    }
-    // What decides the last bits of a logit beside weights and tokens.
-    std::string precision = plan.dtype + ", threads " + std::to_string(at::get_num_threads());
-    for (const char* name : {"fp32_route", "libtorch", "samara", "cpu"}) {
-        if (const auto found = options.environment.find(name); found != options.environment.end()) {
-            precision += std::string(", ") + name + " " + found->second;
-        }
-    }
-    const Reference reference{other ? *other : model,  // before any step and any resume
-                              precision,
-                              objectives.reads("ref_prompt_logp")};
-    const CacheKey key = key_of(reference);
-    ReferenceStore store(options.cache_folder + "/reference", key, [](const std::string& text) {
-        log::warning(text);
-    });
-    const auto attach = [&](const std::vector<Group*>& groups, const std::string& name) {
-        attach_reference(groups, name, reference, store, options);
-    };
-    std::set<size_t> reached;  // a short run does not pay for groups that no step sees
-    const size_t n = data.train.groups.size();
-    const int64_t steps = std::min(total_steps(plan, n), steps_per_epoch(plan, n));
-    for (int64_t step = 0; step < steps; ++step) {
-        const std::vector<size_t> positions = positions_of_step(plan, n, step);
-        reached.insert(positions.begin(), positions.end());
-    }
-    std::vector<Group*> groups;
-    for (const size_t g : reached) {
-        groups.push_back(&data.train.groups[g]);
-    }
-    attach(groups, "training data");
+/// Prompts to be answered are for the ppo pipeline; preferences that nothing learns from are not
+/// scored.
+void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
+    data.prompts = take_prompts(data.train.groups);
+    drop_tags(data.train.groups, objectives.dead_tags());
+    const bool preferences = objectives.sees(Side::preferences);
     for (EvalSet& set : data.evals) {
-        groups.clear();
-        for (Group& group : set.groups) {
-            groups.push_back(&group);
+        set.prompts = take_prompts(set.groups);
+        if (!preferences) {
+            set.groups.clear();
         }
-        attach(groups, "evaluation set '" + set.name + "'");
     }
-    return key.digest();
+    if (preferences && data.train.groups.empty()) {
+        throw Error(Code::data,
+                    "no group is left to train on: every tag of the data has weight 0",
+                    plan.file,
+                    "give some tag that the synthesizers emit a weight");
+    }
+    if (plan.pipeline == "ppo" && data.prompts.empty()) {
+        throw Error(Code::data,
+                    "no prompt is to be answered: no synthesizer emits any",
+                    plan.file,
+                    "give samara.pairs or a mapl synthesizer params = { rollout_prompts = true }");
+    }
 }
 
 }  // namespace
@@ -334,59 +318,71 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
     }
     try {
         // ---- data: read, synthesise, merge, tokenise, store ----
-        const ModelRequest request{model_folder(plan.model_path),
-                                   plan.dtype,
-                                   plan.device,
-                                   plan.pipeline == "reward",
-                                   plan.seed,
-                                   plan.data.chat};
-        const std::unique_ptr<Encoder> encoder = open_encoder(request);
+        const std::unique_ptr<Encoder> encoder = open_encoder(policy_request(plan));
         Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
         Data data = prepare_all(plan, registry, synthesis, *encoder, options, hooks);
 
         // ---- what is minimised: refused here, before a model is loaded, when it cannot be ----
         check_tags(plan, data.tags);
         Objectives objectives(plan, registry, data.tags, hooks);
-        drop_tags(data.train.groups, objectives.dead_tags());
-        if (data.train.groups.empty()) {
-            throw Error(Code::data,
-                        "no group is left to train on: every tag of the data has weight 0",
-                        plan.file,
-                        "give some tag that the synthesizers emit a weight");
-        }
+        settle_groups(plan, objectives, data);
         objectives.check_groups(data.train.groups);
 
         if (plan.pipeline == "dpo" && plan.reference != "none") {
             warn_without_anchor(data.train.groups);
         }
 
-        // ---- model and optimizer ----
-        const std::unique_ptr<LanguageModel> model = open_model(request);
+        // ---- models and optimizer ----
+        Models models = open_models(plan);
         Optimizer optimizer(std::make_unique<OptimizerInstance>(
                                 *registry.find(plan.optimizer.id), plan.optimizer.params, hooks),
-                            model->parameters());
-        write_environment(folder, plan, registry, options, *model, data);
-        for (const auto& [key, value] : model->facts()) {
+                            models.parameters);
+        warn_of_large_groups(plan, *models.policy, data.train.groups);
+        write_environment(folder, plan, registry, options, *models.policy, data);
+        for (const auto& [key, value] : models.policy->facts()) {
             result.notes.push_back(key + ": " + value);
         }
 
         // ---- the reference: what the policy's log-probabilities are compared with ----
-        std::string reference;
-        if (plan.pipeline == "dpo" && plan.reference != "none") {
-            reference = attach_references(plan, objectives, request, *model, data, options);
+        std::string reference_key;
+        if (plan.pipeline != "reward" && plan.reference != "none") {
+            const Reference reference{models.reference(),  // before any step and any resume
+                                      precision_of(plan, options),
+                                      objectives.reads("ref_prompt_logp")};
+            reference_key = key_of(reference).digest();
+            attach_references(plan, reference, data.train.groups, data.evals, options);
+        }
+        if (plan.pipeline == "dpo") {
+            models.other.reset();
+        }
+
+        // ---- where a step's groups come from: the data, or rollouts of the policy ----
+        std::unique_ptr<Rewards> rewards;
+        std::unique_ptr<StepSource> source;
+        if (plan.pipeline == "ppo") {
+            rewards = std::make_unique<Rewards>(plan, *encoder, synthesis.instructions);
+            source = std::make_unique<RolloutSource>(RolloutParts{plan,
+                                                                  options,
+                                                                  folder,
+                                                                  models,
+                                                                  *encoder,
+                                                                  *rewards,
+                                                                  data.prompts,
+                                                                  data.train.groups});
+        } else {
+            source = std::make_unique<DataSource>(plan, data.train.groups);
         }
 
         // ---- train ----
         Trainer trainer(plan,
                         options,
                         folder,
-                        *model,
-                        optimizer,
+                        {*models.policy, models.critic.get(), models.parameters, optimizer},
                         objectives,
-                        data.train.groups,
+                        *source,
                         data.evals,
                         data.tags,
-                        reference);
+                        reference_key);
         trainer.resume();
         const bool finished = trainer.run();
         folder.flush();
@@ -397,14 +393,22 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         }
 
         // ---- the result: a Hugging Face folder that appears whole or not at all ----
+        const int64_t last = trainer.settle();
+        if (last != trainer.step()) {
+            result.notes.push_back("best " + plan.best_metric + ": " +
+                                   std::to_string(trainer.best().value()) + " at step " +
+                                   std::to_string(last) + ", whose weights are saved");
+        }
         AtomicFolder out(result.model_folder);
-        model->save(out.path());
+        models.policy->save(out.path());
         out.publish();
-        result.changes = compare(folder, data, trainer.step());
-        folder.write(
-            "done.json",
-            Json({{"steps", trainer.step()}, {"changes", to_json_rows(result.changes)}}).dump(2) +
-                "\n");
+        result.changes = compare(folder, data, last);
+        Json done = {{"steps", trainer.step()}, {"changes", to_json_rows(result.changes)}};
+        if (trainer.best().step()) {
+            done["best"] = {
+                {"metric", plan.best_metric}, {"step", last}, {"value", trainer.best().value()}};
+        }
+        folder.write("done.json", done.dump(2) + "\n");
         return result;
     } catch (const Error& error) {
         if (error.code() != Code::preempted) {

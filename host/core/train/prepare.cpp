@@ -2,10 +2,10 @@
 #include "core/train/prepare.hpp"
 
 #include "core/data/groups.hpp"
-#include "runtime/random.hpp"
 #include "core/data/reader.hpp"
 #include "core/log/log.hpp"
 #include "runtime/error.hpp"
+#include "runtime/random.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -6,10 +6,12 @@
 #include "runtime/error.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 namespace samara::host {
 namespace {
@@ -141,6 +143,45 @@ void attach_reference(const std::vector<Group*>& groups,
         log::info(name + ": reference log-probs of " +
                   std::to_string(groups.size() - fresh.size()) + " groups reused from the cache (" +
                   one_decimal(saved) + " s saved)");
+    }
+}
+
+std::string precision_of(const Plan& plan, const RunOptions& options) {
+    std::string precision = plan.dtype + ", threads " + std::to_string(at::get_num_threads());
+    for (const char* name : {"fp32_route", "libtorch", "samara", "cpu"}) {
+        if (const auto found = options.environment.find(name); found != options.environment.end()) {
+            precision += std::string(", ") + name + " " + found->second;
+        }
+    }
+    return precision;
+}
+
+void attach_references(const Plan& plan,
+                       const Reference& reference,
+                       std::vector<Group>& train,
+                       std::vector<EvalSet>& evals,
+                       const RunOptions& options) {
+    ReferenceStore store(options.cache_folder + "/reference",
+                         key_of(reference),
+                         [](const std::string& text) { log::warning(text); });
+    std::set<size_t> reached;
+    const size_t n = train.size();
+    const int64_t steps = n == 0 ? 0 : std::min(total_steps(plan, n), steps_per_epoch(plan, n));
+    for (int64_t step = 0; step < steps; ++step) {
+        const std::vector<size_t> positions = positions_of_step(plan, n, step);
+        reached.insert(positions.begin(), positions.end());
+    }
+    std::vector<Group*> groups;
+    for (const size_t g : reached) {
+        groups.push_back(&train[g]);
+    }
+    attach_reference(groups, "training data", reference, store, options);
+    for (EvalSet& set : evals) {
+        groups.clear();
+        for (Group& group : set.groups) {
+            groups.push_back(&group);
+        }
+        attach_reference(groups, "evaluation set '" + set.name + "'", reference, store, options);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "core/model_tensors.hpp"
 #include "core/store/reference_store.hpp"
 #include "core/train/pipeline.hpp"
+#include "core/train/source.hpp"
 
 #include <string>
 #include <vector>
@@ -30,5 +31,17 @@ void attach_reference(const std::vector<Group*>& groups,
                       const Reference& reference,
                       ReferenceStore& store,
                       const RunOptions& options);
+
+/// The same for the training groups that the run reaches (a short run does not pay for the rest)
+/// and for all evaluation sets, through the cache.
+void attach_references(const Plan& plan,
+                       const Reference& reference,
+                       std::vector<Group>& train,
+                       std::vector<EvalSet>& evals,
+                       const RunOptions& options);
+
+/// What decides the last bits of a logit beside weights and tokens: type, threads, fp32 route,
+/// versions, CPU.
+std::string precision_of(const Plan& plan, const RunOptions& options);
 
 }  // namespace samara::host

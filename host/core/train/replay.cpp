@@ -14,7 +14,8 @@ constexpr std::array<Column, kReplayed> kColumns = {&Scored::score,
                                                     &Scored::logp,
                                                     &Scored::prompt_logp,
                                                     &Scored::tok_logp,
-                                                    &Scored::tok_entropy};
+                                                    &Scored::tok_entropy,
+                                                    &Scored::tok_value};
 constexpr std::array<Column, 1> kWithoutGradient = {&Scored::tok_log_p2};
 
 void join_column(const std::vector<Scored>& parts, Column column, Scored& out) {

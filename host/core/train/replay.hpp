@@ -13,7 +13,7 @@ namespace samara::host {
 /// The columns of micro-batches, one after the other, as one.
 Scored join(const std::vector<Scored>& parts);
 
-constexpr size_t kReplayed = 5;  ///< columns that carry gradients
+constexpr size_t kReplayed = 6;  ///< columns that carry gradients
 
 class Replay {
 public:

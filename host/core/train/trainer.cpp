@@ -46,40 +46,33 @@ std::string ids_of(const std::vector<const Group*>& groups) {
 Trainer::Trainer(const Plan& plan,
                  const RunOptions& options,
                  RunFolder& folder,
-                 LanguageModel& model,
-                 Optimizer& optimizer,
+                 const Trained& trained,
                  Objectives& objectives,
-                 const std::vector<Group>& groups,
+                 StepSource& source,
                  const std::vector<EvalSet>& evals,
                  std::vector<std::string> tags,
                  std::string reference)
     : plan_(plan),
       options_(options),
       folder_(folder),
-      model_(model),
-      optimizer_(optimizer),
+      model_(trained.model),
+      critic_(trained.critic),
+      parameters_(trained.parameters),
+      optimizer_(trained.optimizer),
       objectives_(objectives),
-      groups_(groups),
+      source_(source),
       evals_(evals),
       tags_(std::move(tags)),
-      reference_(std::move(reference)) {
-    per_epoch_ = steps_per_epoch(plan_, groups_.size());
+      reference_(std::move(reference)),
+      best_(plan, folder.path()) {
+    per_epoch_ = source_.steps_per_epoch();
     // By TRL's names a reward is beta * score; beta is the first objective's.
     for (const auto& [key, value] : plan_.objectives.front().params.values()) {
         if (key == "beta" && std::holds_alternative<double>(value)) {
             beta_ = std::get<double>(value);
         }
     }
-    for (const Group& group : groups_) {
-        if (const int64_t tokens = model_.tree_tokens(group); tokens > plan_.tokens_per_batch) {
-            log::warning("record " + group.record_id + " has " + std::to_string(tokens) +
-                         " tokens, more than [train] tokens_per_batch = " +
-                         std::to_string(plan_.tokens_per_batch) +
-                         ": such groups are micro-batches of their own");
-            break;
-        }
-    }
-    total_ = samara::host::total_steps(plan_, groups_.size());
+    total_ = source_.total_steps();
 }
 
 RunInfo Trainer::info(bool evaluating) const {
@@ -95,14 +88,6 @@ RunInfo Trainer::info(bool evaluating) const {
     return info;
 }
 
-std::vector<const Group*> Trainer::step_groups(int64_t step) const {
-    std::vector<const Group*> out;
-    for (const size_t g : positions_of_step(plan_, groups_.size(), step)) {
-        out.push_back(&groups_[g]);
-    }
-    return out;
-}
-
 // What the objectives call score: the head's, or the implicit reward logp - ref_logp.
 Scored Trainer::score(const std::vector<const Group*>& groups) {
     Scored scored = model_.forward(groups, objectives_.wanted(plan_.pipeline));
@@ -110,6 +95,9 @@ Scored Trainer::score(const std::vector<const Group*>& groups) {
         return scored;
     }
     scored.score = scored.logp;
+    if (critic_ != nullptr) {
+        scored.tok_value = critic_->forward(groups, {.values = true}).tok_value;
+    }
     if (plan_.reference != "none") {
         std::vector<double> reference;
         for (const Group* group : groups) {
@@ -152,10 +140,14 @@ void Trainer::report(const std::string& phase, int64_t done, int64_t todo, doubl
 
 bool Trainer::train_step() {
     const double start = now();
-    const std::vector<const Group*> groups = step_groups(step_);
     const RunInfo where = info(false);
+    const auto found = source_.groups(where);
+    if (!found) {
+        return false;
+    }
+    const std::vector<const Group*>& groups = *found;
     Objectives::StepPlan step_plan =
-        objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
+        objectives_.plan_step(groups, parameters_.front().value.scalar_type(), where);
     StepStats stats;
     int64_t tokens = 0, tree_tokens = 0, done = 0;
     const std::string objectives_before = objectives_.save();  // a dropped step leaves no trace
@@ -239,7 +231,7 @@ bool Trainer::evaluate(const EvalSet& set) {
         groups.push_back(&group);
     }
     Objectives::StepPlan step_plan =
-        objectives_.plan_step(groups, model_.parameters().front().value.scalar_type(), where);
+        objectives_.plan_step(groups, parameters_.front().value.scalar_type(), where);
     StepStats stats;
     int64_t tokens = 0, tree_tokens = 0, done = 0;
     std::string
@@ -292,8 +284,12 @@ bool Trainer::evaluate(const EvalSet& set) {
              {"tokens", tokens},
              {"tree_tokens", tree_tokens}}};
     add_fields(row, stats, tags_, plan_.pipeline == "reward", beta_);
+    if (!source_.evaluate(set, where, row)) {
+        return false;
+    }
     folder_.write("eval/" + set.name + "-step-" + std::to_string(step_) + ".jsonl", gaps);
     folder_.metrics(row, "eval/" + set.name + "/", step_);
+    best_.observe(set.name, step_, row, weights());
     return true;
 }
 
@@ -310,13 +306,27 @@ bool Trainer::evaluate_due() {
     return true;
 }
 
+std::vector<NamedTensor> Trainer::weights() const {
+    std::vector<NamedTensor> tensors;
+    for (const Parameter& parameter : parameters_) {
+        tensors.push_back({"model." + parameter.name, parameter.value.detach()});
+    }
+    return tensors;
+}
+
+int64_t Trainer::settle() {
+    if (!best_.step()) {
+        return step_;
+    }
+    std::vector<NamedTensor> tensors = weights();
+    best_.restore(tensors);
+    return *best_.step();
+}
+
 void Trainer::save() {
     report("save", 0, 1, 0);
     folder_.flush();
-    std::vector<NamedTensor> tensors;
-    for (const Parameter& parameter : model_.parameters()) {
-        tensors.push_back({"model." + parameter.name, parameter.value.detach()});
-    }
+    std::vector<NamedTensor> tensors = weights();
     for (NamedTensor& slot : optimizer_.state()) {
         tensors.push_back({"optimizer." + slot.name, slot.value});
     }
@@ -325,6 +335,8 @@ void Trainer::save() {
                                   {"metrics_bytes", folder_.metrics_bytes()},
                                   {"objectives", objectives_.save()},
                                   {"reference", reference_},
+                                  {"best", best_.save()},
+                                  {"source", source_.save()},
                                   {"optimizer_plugin", to_hex(optimizer_.save_plugin())}};
     save_checkpoint(folder_.path(), step_, state, tensors, plan_.checkpoint_keep);
 }
@@ -335,10 +347,7 @@ void Trainer::resume() {
         folder_.open_logs(0, 0);
         return;
     }
-    std::vector<NamedTensor> tensors;
-    for (const Parameter& parameter : model_.parameters()) {
-        tensors.push_back({"model." + parameter.name, parameter.value.detach()});
-    }
+    std::vector<NamedTensor> tensors = weights();
     for (NamedTensor& slot : optimizer_.state()) {
         tensors.push_back({"optimizer." + slot.name, slot.value});
     }
@@ -356,10 +365,18 @@ void Trainer::resume() {
     }
     objectives_.load(found->state.at("objectives"));
     step_ = found->state.at("step");
+    best_.load(found->state.at("best"));
+    source_.load(found->state.at("source"), step_);
     next_eval_ = found->state.at("next_eval");
     folder_.open_logs(found->state.at("metrics_bytes"), step_);
     log::info("resumed at step " + std::to_string(step_) + " of " + std::to_string(total_) +
               " from " + found->folder);
+}
+
+std::string Trainer::why_stop() const {
+    return best_.exhausted() ? "no better " + plan_.best_metric + " in " +
+                                   std::to_string(plan_.best_patience) + " evaluations"
+                             : source_.stop_reason();
 }
 
 bool Trainer::run() {
@@ -376,7 +393,12 @@ bool Trainer::run() {
         if (step_ == total_) {
             return true;
         }
-        if (cancelled() || !train_step()) {
+        if (const std::string reason = why_stop(); !reason.empty()) {
+            log::warning("ended at step " + std::to_string(step_) + " of " +
+                         std::to_string(total_) + ": " + reason);
+            return true;
+        }
+        if (cancelled() || (!train_step() && why_stop().empty())) {
             break;
         }
     }

@@ -1,11 +1,14 @@
 // The training loop: steps with exact accumulation, evaluation, checkpoints, resume.  It knows
-// groups, a model, an optimizer and objectives; not where they come from (pipeline.cpp).
+// groups, a model, an optimizer and objectives; not where they come from (pipeline.cpp,
+// source.hpp).
 #pragma once
+#include "core/train/best.hpp"
 #include "core/train/checkpoint.hpp"
 #include "core/train/objectives.hpp"
 #include "core/train/optimize.hpp"
 #include "core/train/pipeline.hpp"
 #include "core/train/run_folder.hpp"
+#include "core/train/source.hpp"
 
 #include <map>
 #include <optional>
@@ -14,11 +17,12 @@
 
 namespace samara::host {
 
-/// One evaluation set, ready to be scored.
-struct EvalSet {
-    std::string name;
-    int64_t every_steps = 0;
-    std::vector<Group> groups;
+/// What is trained: the parameters are those of the model and, with one, the critic.
+struct Trained {
+    LanguageModel& model;
+    LanguageModel* critic = nullptr;  ///< pipeline ppo with values, or null
+    std::vector<Parameter>& parameters;
+    Optimizer& optimizer;
 };
 
 class Trainer {
@@ -28,10 +32,9 @@ public:
     Trainer(const Plan& plan,
             const RunOptions& options,
             RunFolder& folder,
-            LanguageModel& model,
-            Optimizer& optimizer,
+            const Trained& trained,
             Objectives& objectives,
-            const std::vector<Group>& groups,
+            StepSource& source,
             const std::vector<EvalSet>& evals,
             std::vector<std::string> tags,
             std::string reference);
@@ -40,17 +43,21 @@ public:
     void resume();
     /// Evaluates, trains and evaluates again.  False: cancelled; the state is saved.
     bool run();
+    /// Puts the best weights back, if the run keeps them; the step whose weights the model has.
+    int64_t settle();
+    [[nodiscard]] const Best& best() const { return best_; }
 
     [[nodiscard]] int64_t step() const { return step_; }
     [[nodiscard]] int64_t total_steps() const { return total_; }
 
 private:
     [[nodiscard]] RunInfo info(bool evaluating) const;
-    [[nodiscard]] std::vector<const Group*> step_groups(int64_t step) const;
+    [[nodiscard]] std::vector<NamedTensor> weights() const;
     [[nodiscard]] Scored score(const std::vector<const Group*>& groups);
     [[nodiscard]] std::optional<Scored> gather(
         const std::vector<std::vector<const Group*>>& batches);
-    bool train_step();    ///< false: cancelled before the update; nothing has changed
+    bool train_step();  ///< false: cancelled before the update; nothing has changed
+    [[nodiscard]] std::string why_stop() const;
     bool evaluate_due();  ///< false: cancelled
     bool evaluate(const EvalSet& set);
     void save();
@@ -61,12 +68,15 @@ private:
     const RunOptions& options_;
     RunFolder& folder_;
     LanguageModel& model_;
+    LanguageModel* critic_;
+    std::vector<Parameter>& parameters_;
     Optimizer& optimizer_;
     Objectives& objectives_;
-    const std::vector<Group>& groups_;
+    StepSource& source_;
     const std::vector<EvalSet>& evals_;
     std::vector<std::string> tags_;
     std::string reference_;
+    Best best_;
     double beta_ = 1.0;
     int64_t per_epoch_ = 0, total_ = 0, step_ = 0;
     size_t next_eval_ = 0;  ///< evaluation sets already done at this step: part of the state
