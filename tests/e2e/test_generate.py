@@ -127,13 +127,13 @@ class Generate(Case):
     def test_a_signal_leaves_whole_rows(self):
         model = tiny_model(self.folder / "model")
         file = self.write([f"Question {i}?" for i in range(400)])
-        process = subprocess.Popen([SAMARA, "generate", model, file, "--max-tokens", "400", "--batch", "2", "--temperature", "1"],
-                                   env={**os.environ, **self.env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        first = process.stdout.readline()  # it is under way
-        process.send_signal(signal.SIGINT)
-        started = time.monotonic()
-        rest, error = process.stdout.read(), process.stderr.read()
-        process.wait(timeout=60)
+        command = [SAMARA, "generate", model, file, "--max-tokens", "400", "--batch", "2", "--temperature", "1"]
+        with subprocess.Popen(command, env={**os.environ, **self.env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as process:
+            first = process.stdout.readline()  # it is under way
+            process.send_signal(signal.SIGINT)
+            started = time.monotonic()
+            rest, error = process.stdout.read(), process.stderr.read()
         self.assertLess(time.monotonic() - started, 20)
         self.assertEqual(process.returncode, 75, error)
         lines = (first + rest).splitlines(True)
