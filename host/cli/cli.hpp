@@ -62,6 +62,7 @@ void add_synth(CLI::App& app, Common& common, Action& action);
 void add_verify(CLI::App& app, Common& common, Action& action);
 void add_tokenize(CLI::App& app, Common& common, Action& action);
 void add_score(CLI::App& app, Common& common, Action& action);
+void add_generate(CLI::App& app, Common& common, Action& action);
 void add_plugins(CLI::App& app, Common& common, Action& action);
 void add_cache(CLI::App& app, Common& common, Action& action);
 void add_doctor(CLI::App& app, Common& common, Action& action);

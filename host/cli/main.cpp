@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
                            add_verify,
                            add_tokenize,
                            add_score,
+                           add_generate,
                            add_plugins,
                            add_cache,
                            add_doctor}) {

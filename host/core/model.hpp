@@ -62,6 +62,7 @@ struct Parameter;
 struct Prompt {
     Ids ids;              ///< at least one
     uint64_t stream = 0;  ///< its sample k depends on (seed, stream, k) and on nothing beside it
+    std::string where;    ///< "file:line", for messages; empty: its index is named
 };
 
 /// How responses are drawn: logits / temperature, then top_k, then top_p, in transformers' order.

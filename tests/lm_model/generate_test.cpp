@@ -193,6 +193,10 @@ TEST_CASE("products of a row do not depend on the other rows, and are right") {
         for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 11})
             for (const int64_t first : {0, 1, 9, 26})
                 CHECK(at::equal(run(first, n), all.narrow(0, first, n)));
+        at::set_num_threads(2);
+        const at::Tensor shared = run(0, 37);
+        at::set_num_threads(1);
+        CHECK(at::equal(shared, all));
     }
 }
 
@@ -263,7 +267,7 @@ TEST_CASE("a cancelled generation stops within a step") {
 
 TEST_CASE("what cannot be generated is refused before work") {
     DecoderModel model(request_for(case_folder("llama_tied_gqa"), false), Route::fused);
-    Prompt prompt{{5, 6, 7}, 0};
+    Prompt prompt{{5, 6, 7}, 0, ""};
     const auto with = [&](auto&& change) {
         Sampling sampling = sampled();
         change(sampling);
@@ -287,7 +291,7 @@ TEST_CASE("what cannot be generated is refused before work") {
     prompt.ids = {5, kVocabulary};
     CHECK_THAT(refusal(model, prompt, sampled()), ContainsSubstring("vocabulary of 97"));
     DecoderModel reward(request_for(case_folder("llama_reward"), true), Route::fused);
-    CHECK_THAT(refusal(reward, Prompt{{5}, 0}, sampled()),
+    CHECK_THAT(refusal(reward, Prompt{{5}, 0, ""}, sampled()),
                ContainsSubstring("no language-model head"));
     CHECK(model.generate({}, sampled(), {}).samples.empty());
 }

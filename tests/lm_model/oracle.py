@@ -4,6 +4,7 @@ make OUT             writes one folder per case: a checkpoint, case.json (the ca
                      loss) and reference.safetensors (scores or log-probabilities, hidden states, gradients)
 open FOLDER IN OUT   opens a saved reward model, scores the sequences of IN in one padded batch, writes them to OUT
 head SEED N RANGE    prints the first N values of a score head drawn from SEED, in Python's own integers
+warp FILE            prints the probabilities that the temperature, top-k and top-p warpers leave of FILE's logits
 fields FOLDER        prints the architecture, dtype, label count and pad id that transformers reads
 """
 import json
@@ -132,6 +133,21 @@ def open_saved(folder, rows_file, out):
         save_file({"scores": model(input_ids=ids, attention_mask=mask).logits[:, 0].contiguous()}, out)
 
 
+def warp(file):
+    from transformers.generation.logits_process import (LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper,
+                                                        TopPLogitsWarper)
+    given = json.load(open(file))
+    out = []
+    for case in given["cases"]:
+        warpers = LogitsProcessorList([TemperatureLogitsWarper(case["temperature"])])
+        if case["top_k"] > 0:
+            warpers.append(TopKLogitsWarper(case["top_k"]))
+        if case["top_p"] < 1:
+            warpers.append(TopPLogitsWarper(case["top_p"]))
+        out.append(warpers(None, torch.tensor(given["logits"], dtype=torch.float64)).softmax(-1).tolist())
+    print(json.dumps(out))
+
+
 def fields(folder):
     config = AutoConfig.from_pretrained(folder)
     print(json.dumps({"architectures": config.architectures, "labels": config.num_labels,
@@ -158,4 +174,4 @@ def head(seed, count, spread):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"make": make, "open": open_saved, "fields": fields, "head": head}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "open": open_saved, "warp": warp, "fields": fields, "head": head}[sys.argv[1]](*sys.argv[2:])

@@ -91,13 +91,16 @@ std::string unpaired_name(Fields& fields, const std::string& suffix) {
     return fields.has("completion" + suffix) ? "completion" + suffix : "response" + suffix;
 }
 
-void read_tokenised(Fields& fields, Record& record) {
+void read_tokenised(Fields& fields, bool prompt_only, Record& record) {
     for (const char* name : {"prompt", "chosen", "rejected", "response", "completion"}) {
         if (fields.has(name)) {
             fields.fail(name, "a row is either text or tokenised, this one is both");
         }
     }
     record.prompt_ids = read_ids(fields, "prompt_ids");
+    if (prompt_only) {
+        return;
+    }
     if (fields.has("response_ids") || fields.has("completion_ids")) {
         record.chosen_ids = read_ids(fields, unpaired_name(fields, "_ids"));
         record.label = read_label(fields);
@@ -275,13 +278,18 @@ Record make_record(const JsonRow& row, const DataSpec& spec) {
     record.id = read_id(fields);
     record.weight = read_number(fields, "weight", 1.0, 0.0);
     record.margin = read_number(fields, "margin", 0.0, -INFINITY);
-    const bool tokenised = fields.has("prompt_ids") || fields.has("chosen_ids") ||
-                           fields.has("rejected_ids") || fields.has("response_ids") ||
-                           fields.has("completion_ids");
+    const auto has_any = [&](std::initializer_list<const char*> names) {
+        return std::any_of(
+            names.begin(), names.end(), [&](const char* name) { return fields.has(name); });
+    };
+    const bool answered_ids =
+        has_any({"chosen_ids", "rejected_ids", "response_ids", "completion_ids"});
     if (spec.format == "hh") {
         read_hh(fields, record);
-    } else if (tokenised) {
-        read_tokenised(fields, record);
+    } else if (answered_ids || fields.has("prompt_ids")) {
+        read_tokenised(fields, spec.prompt_only && !answered_ids, record);
+    } else if (spec.prompt_only && !has_any({"chosen", "rejected", "response", "completion"})) {
+        record.prompt = read_turns(fields, "prompt");
     } else if (fields.has("response") || fields.has("completion")) {
         read_unpaired(fields, record);
     } else {

@@ -222,8 +222,8 @@ void check_sampling(const Sampling& s) {
 void check_prompt(const Prompt& prompt,
                   const std::string& name,
                   const ModelConfig& config,
-                  int64_t new_tokens,
-                  const std::string& where) {
+                  int64_t new_tokens) {
+    const std::string& where = prompt.where;
     const auto size = static_cast<int64_t>(prompt.ids.size());
     if (prompt.ids.empty())
         throw Error(Code::data,
@@ -264,10 +264,9 @@ Generated generate(Weights& weights,
     check_sampling(sampling);
     for (size_t i = 0; i < prompts.size(); ++i)
         check_prompt(prompts[i],
-                     "prompt " + std::to_string(i),
+                     prompts[i].where.empty() ? "prompt " + std::to_string(i) : "the prompt",
                      weights.config,
-                     sampling.max_new_tokens,
-                     where);
+                     sampling.max_new_tokens);
     const std::unique_ptr<Engine> engine =
         route == Route::fused ? make_fused_engine(weights) : make_plain_engine(weights);
     return Generation(*engine, prompts, sampling, hooks).run();
