@@ -9,7 +9,7 @@
 namespace samara::preference {
 
 extern const samara_plugin kExo, kNca, kBco, kSppoHard, kApoZero, kApoDown, kDiscopop, kAot,
-    kAotUnpaired;
+    kAotUnpaired, kCenter;
 
 constexpr samara_param beta_param() {
     return param::number("beta",

@@ -12,4 +12,5 @@ SAMARA_PLUGINS(&kExo,
                &kApoDown,
                &kDiscopop,
                &kAot,
-               &kAotUnpaired)
+               &kAotUnpaired,
+               &kCenter)

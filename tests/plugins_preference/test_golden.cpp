@@ -188,7 +188,8 @@ TEST_CASE("The losses without a reference equal the golden terms of CPO and ORPO
     CHECK(std::abs(step.reduced(orpo) - 0.06869607248741966) < 1e-9);
 }
 
-TEST_CASE("On rewards Bradley-Terry equals the golden reward-model loss", "[preference]") {
+TEST_CASE("On rewards Bradley-Terry and the centring term equal the golden reward-model losses",
+          "[preference]") {
     const double chosen[] = {1.2, -0.3, 0.8}, rejected[] = {0.5, 0.1, 0.8},
                  margin[] = {0.5, 0.0, 1.0};
     Step step;
@@ -201,9 +202,14 @@ TEST_CASE("On rewards Bradley-Terry equals the golden reward-model loss", "[pref
         step.relations.push_back({1, n, n + 3});
     }
     auto objective = make("bradley_terry");
+    auto center = make("center");
     CHECK(std::abs(step.reduced(objective) - 0.6697828272817853) < 1e-9);
+    CHECK(std::abs(step.reduced(objective) + 0.01 * step.reduced(center) - 0.6880828272817853) <
+          1e-9);
     for (size_t n = 0; n < 3; ++n) {
         step.relations[n].margin = margin[n];
     }
     CHECK(std::abs(step.reduced(objective) - 0.9414719364332558) < 1e-9);
+    CHECK(std::abs(step.reduced(objective) + 0.01 * step.reduced(center) - 0.9597719364332558) <
+          1e-9);
 }
