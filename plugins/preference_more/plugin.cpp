@@ -13,4 +13,5 @@ SAMARA_PLUGINS(&kExo,
                &kDiscopop,
                &kAot,
                &kAotUnpaired,
-               &kCenter)
+               &kCenter,
+               &kDpo)
