@@ -14,18 +14,17 @@ namespace {
 /// What an objective does with a contrast.  Not in this table: forgotten, and the test says so.
 enum class Answer { formula, refuses, reads_none };
 const std::map<std::string, Answer> kAnswers = {
-    {"samara.aot", Answer::refuses},          {"samara.aot_unpaired", Answer::refuses},
-    {"samara.apo_down", Answer::refuses},     {"samara.apo_zero", Answer::refuses},
-    {"samara.bco", Answer::refuses},          {"samara.bradley_terry", Answer::formula},
-    {"samara.center", Answer::refuses},       {"samara.cpo", Answer::formula},
-    {"samara.discopop", Answer::formula},
-                                                {"samara.dpo", Answer::refuses},     {"samara.exo", Answer::formula},
-    {"samara.hinge", Answer::formula},        {"samara.ipo", Answer::formula},
-    {"samara.kto", Answer::reads_none},       {"samara.mapl", Answer::formula},
-    {"samara.nca", Answer::refuses},          {"samara.orpo", Answer::formula},
-    {"samara.robust", Answer::formula},       {"samara.sft", Answer::reads_none},
-    {"samara.sigmoid_norm", Answer::formula}, {"samara.simpo", Answer::formula},
-    {"samara.sppo_hard", Answer::refuses}};
+    {"samara.aot", Answer::refuses},      {"samara.aot_unpaired", Answer::refuses},
+    {"samara.apo_down", Answer::refuses}, {"samara.apo_zero", Answer::refuses},
+    {"samara.bco", Answer::refuses},      {"samara.bradley_terry", Answer::formula},
+    {"samara.center", Answer::refuses},   {"samara.cpo", Answer::formula},
+    {"samara.discopop", Answer::formula}, {"samara.dpo", Answer::refuses},
+    {"samara.exo", Answer::formula},      {"samara.hinge", Answer::formula},
+    {"samara.ipo", Answer::formula},      {"samara.kto", Answer::reads_none},
+    {"samara.mapl", Answer::formula},     {"samara.nca", Answer::refuses},
+    {"samara.orpo", Answer::formula},     {"samara.robust", Answer::formula},
+    {"samara.sft", Answer::reads_none},   {"samara.sigmoid_norm", Answer::formula},
+    {"samara.simpo", Answer::formula},    {"samara.sppo_hard", Answer::refuses}};
 
 Registry& all_libraries() {
     const std::string folder = SAMARA_PLUGIN_DIR;
