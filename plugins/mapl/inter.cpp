@@ -3,15 +3,38 @@
 
 namespace samara::mapl {
 
-Inter::Inter(const Params& params) : settings_(params), pattern_(Pattern::widen) {
+Inter::Inter(const Params& params)
+    : settings_(params),
+      pattern_(Pattern::widen),
+      two_(params.string("prompts") == "two"),
+      responses_(params.string("compare") == "responses"),
+      margin_(params.number("margin")),
+      tag_(params.string("tag")),
+      tag_name_(tag_.c_str()) {
     const std::string pattern = params.string("pattern");
     pattern_ = pattern == "narrow"    ? Pattern::narrow
                : pattern == "neutral" ? Pattern::neutral
                                       : Pattern::widen;
+    const Condition condition = condition_of(params);
+    if (pattern_ == Pattern::neutral) {
+        if (settings_.rule != Rule::paper || condition != Condition::both || margin_ != 0) {
+            fail(
+                "pattern \"neutral\" asks for equal truths: leave relation, condition and margin "
+                "out");
+        }
+        if (responses_) {
+            fail(
+                "compare \"responses\" has no meaning with pattern \"neutral\": equal truths say "
+                "nothing of the responses");
+        }
+    }
+    if (two_ && pattern_ != Pattern::widen) {
+        fail("prompts \"two\" has a prompt for each response already: leave pattern out");
+    }
     for (int k = 0; k <= settings_.count_high; ++k) {
         pairs_.push_back(pattern_ == Pattern::neutral
                              ? equal_pairs(k)
-                             : allowed_pairs(k, settings_.rule, Condition::both));
+                             : allowed_pairs(k, settings_.rule, condition));
     }
 }
 
@@ -42,56 +65,105 @@ void Inter::synthesize(const Dataset& data,
     }
 }
 
+std::optional<Inter::Side> Inter::draft(const Record& record,
+                                        std::span<const size_t> types,
+                                        bool chosen_better,
+                                        Random& random,
+                                        Drafter& drafter) const {
+    const std::vector<TruthPair>& pairs = pairs_[types.size()];
+    const TruthPair pair = pairs[random.below(pairs.size())];
+    const Wanted wanted[] = {{*record.chosen(), chosen_better ? pair.better : pair.worse},
+                             {*record.rejected(), chosen_better ? pair.worse : pair.better}};
+    std::optional<Prompt> prompt = drafter.make(record.prompt(), types, wanted, random);
+    return prompt ? std::optional(Side{std::move(*prompt), pair, chosen_better}) : std::nullopt;
+}
+
 bool Inter::add(Group& group, const Record& record, uint64_t seed, Drafter& drafter) const {
     const std::string purpose = "samara.mapl_inter";
     const int k = static_cast<int>(
         stream(seed, purpose, record.id()).between(settings_.count_low, settings_.count_high));
-    const Messages prompt = record.prompt();
     for (int64_t attempt = 0; attempt < settings_.attempts; ++attempt) {
         Random random = stream(seed, purpose + '/' + std::to_string(attempt), record.id());
         ++drafter.tally().draws;
         const std::vector<size_t> types = drafter.pool().draw(k, random);
-        const std::vector<TruthPair>& pairs = pairs_[static_cast<size_t>(k)];
-        const TruthPair pair = pairs[random.below(pairs.size())];
-        const bool narrow = pattern_ == Pattern::narrow;
-        const Wanted wanted[] = {{*record.chosen(), narrow ? pair.worse : pair.better},
-                                 {*record.rejected(), narrow ? pair.better : pair.worse}};
-        std::optional<Prompt> extended = drafter.make(prompt, types, wanted, random);
-        if (!extended) {
+        std::vector<Side> sides;
+        for (size_t n = 0; n < (two_ ? 2U : 1U); ++n) {
+            const bool chosen_better = two_ ? n == 0 : pattern_ != Pattern::narrow;
+            if (auto side = draft(record, types, chosen_better, random, drafter)) {
+                sides.push_back(std::move(*side));
+            }
+        }
+        if (sides.size() < (two_ ? 2U : 1U)) {
             continue;
         }
-        fill(group, record, std::move(*extended));
         std::string names;
         for (const size_t type : types) {
             names += (names.empty() ? "" : " ") + drafter.pool().id(type);
         }
         group.notes.emplace_back("inter.functions", names);
-        group.notes.emplace_back("inter.condition",
-                                 pattern_ == Pattern::neutral ? "equal" : condition_name(pair, k));
-        group.notes.emplace_back("inter.truths",
-                                 "chosen " + show_mask(wanted[0].truths, k) + ", rejected " +
-                                     show_mask(wanted[1].truths, k));
+        for (const Side& side : sides) {
+            const std::string key = &side == sides.data() ? "inter" : "inter.second";
+            const Mask of_w = side.chosen_better ? side.truths.better : side.truths.worse;
+            const Mask of_l = side.chosen_better ? side.truths.worse : side.truths.better;
+            group.notes.emplace_back(
+                key + ".condition",
+                pattern_ == Pattern::neutral ? "equal" : condition_name(side.truths, k));
+            group.notes.emplace_back(
+                key + ".truths",
+                "chosen " + show_mask(of_w, k) + ", rejected " + show_mask(of_l, k));
+        }
+        fill(group, record, std::move(sides));
         return true;
     }
     return false;
 }
 
-void Inter::fill(Group& group, const Record& record, Prompt&& extended) const {
-    const int64_t with_w = group.add(extended.messages, *record.chosen());
-    const int64_t with_l = group.add(std::move(extended.messages), *record.rejected());
-    const int64_t plain_w = group.add(record.prompt(), *record.chosen());
-    const int64_t plain_l = group.add(record.prompt(), *record.rejected());
-    group.candidates[0].instructions = std::move(extended.instructions[0]);
-    group.candidates[1].instructions = std::move(extended.instructions[1]);
+void Inter::fill(Group& group, const Record& record, std::vector<Side>&& sides) const {
+    std::vector<int64_t> with_w, with_l;
+    for (Side& side : sides) {
+        with_w.push_back(group.add(side.prompt.messages, *record.chosen()));
+        with_l.push_back(group.add(std::move(side.prompt.messages), *record.rejected()));
+        group.candidates[static_cast<size_t>(with_w.back())].instructions =
+            std::move(side.prompt.instructions[0]);
+        group.candidates[static_cast<size_t>(with_l.back())].instructions =
+            std::move(side.prompt.instructions[1]);
+    }
+    if (!two_ && !responses_) {
+        with_w.push_back(group.add(record.prompt(), *record.chosen()));
+        with_l.push_back(group.add(record.prompt(), *record.rejected()));
+    }
     for (Candidate& candidate : group.candidates) {
         // Equal to the record's other candidates, or the host could not merge them.
         candidate.weight = record.weight();
     }
-    Relation& relation = pattern_ == Pattern::narrow
-                             ? group.contrast(plain_w, plain_l, with_w, with_l, tags[0])
-                             : group.contrast(with_w, with_l, plain_w, plain_l, tags[0]);
-    relation.weight = record.weight() * settings_.weight;
-    relation.flip = pattern_ == Pattern::neutral ? 0.5 : 0.0;
+    relate(group, record, sides, with_w, with_l);
+}
+
+void Inter::relate(Group& group,
+                   const Record& record,
+                   std::span<const Side> sides,
+                   std::span<const int64_t> with_w,
+                   std::span<const int64_t> with_l) const {
+    const auto finish = [&](Relation& relation, int differences) {
+        relation.weight = record.weight() * settings_.weight;
+        relation.margin = margin_ * differences;
+        relation.flip = pattern_ == Pattern::neutral ? 0.5 : 0.0;
+    };
+    const auto differences = [&](size_t n) {
+        return std::popcount(sides[n].truths.better ^ sides[n].truths.worse);
+    };
+    if (responses_) {
+        for (size_t n = 0; n < sides.size(); ++n) {
+            finish(sides[n].chosen_better ? group.prefer(with_w[n], with_l[n], tag_name_)
+                                          : group.prefer(with_l[n], with_w[n], tag_name_),
+                   differences(n));
+        }
+        return;
+    }
+    const bool narrow = pattern_ == Pattern::narrow;
+    const size_t strong = narrow ? 1 : 0, weak = narrow ? 0 : 1;
+    finish(group.contrast(with_w[strong], with_l[strong], with_w[weak], with_l[weak], tag_name_),
+           differences(0) + (two_ ? differences(1) : 0));
 }
 
 }  // namespace samara::mapl

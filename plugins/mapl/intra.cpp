@@ -1,14 +1,23 @@
 // The construction of mapl_intra.
 #include "intra.hpp"
 
+#include <algorithm>
+
 namespace samara::mapl {
 namespace {
 
-constexpr const char* kOneTag[] = {"intra"};
-constexpr const char* kTwoTags[] = {"intra_chosen", "intra_rejected"};
-
-Condition condition_of(const std::string& name) {
-    return name == "a" ? Condition::a : name == "b" ? Condition::b : Condition::both;
+/// With an empty side: patterns of the side that has instructions.  Nothing asked holds vacuously,
+/// as a better prompt (a), and is followed in no point, as a worse one (b).
+std::vector<TruthPair> beside_nothing(int k, bool chosen) {
+    std::vector<TruthPair> out;
+    for (Mask mask = 0; mask <= full_mask(k); ++mask) {
+        if (chosen && mask != full_mask(k)) {
+            out.push_back({full_mask(k), mask});
+        } else if (!chosen && mask != 0) {
+            out.push_back({mask, 0});
+        }
+    }
+    return out;
 }
 
 }  // namespace
@@ -16,22 +25,31 @@ Condition condition_of(const std::string& name) {
 struct Intra::End {
     const char* name;  // "chosen" or "rejected"
     std::string_view response;
-    const char* tag;
+    size_t index;  // 0 chosen, 1 rejected
 };
 
 Intra::Intra(const Params& params)
     : settings_(params),
-      condition_(condition_of(params.string("condition"))),
+      condition_(condition_of(params)),
       chosen_(params.string("ends") != "rejected"),
       rejected_(params.string("ends") != "chosen"),
-      split_(params.flag("split_ends")) {
-    for (int k = 0; k <= settings_.count_high; ++k) {
-        pairs_.push_back(allowed_pairs(k, settings_.rule, condition_));
+      empty_side_(params.flag("empty_side")) {
+    if (empty_side_ && (condition_ != Condition::both || settings_.rule != Rule::paper)) {
+        fail("empty_side fixes which truths are better: leave condition and relation out");
     }
-}
-
-std::span<const char* const> Intra::tags() const {
-    return split_ ? std::span<const char* const>(kTwoTags) : std::span<const char* const>(kOneTag);
+    for (int k = 0; k <= settings_.count_high; ++k) {
+        for (const bool chosen : {true, false}) {
+            pairs_[chosen ? 0 : 1].push_back(empty_side_
+                                                 ? beside_nothing(k, chosen)
+                                                 : allowed_pairs(k, settings_.rule, condition_));
+        }
+    }
+    const std::string tag = params.string("tag");
+    const bool split = params.flag("split_ends");
+    tag_names_ = {split ? tag + "_chosen" : tag, split ? tag + "_rejected" : tag};
+    for (size_t n = 0; n < (split ? 2U : 1U); ++n) {
+        tag_list_.push_back(tag_names_[n].c_str());
+    }
 }
 
 void Intra::synthesize(const Dataset& data,
@@ -51,9 +69,8 @@ void Intra::synthesize(const Dataset& data,
         }
         Group group(r);
         for (const End& end :
-             {End{"chosen", *record.chosen(), split_ ? kTwoTags[0] : kOneTag[0]},
-              End{"rejected", *record.rejected(), split_ ? kTwoTags[1] : kOneTag[0]}}) {
-            const bool wanted = end.name == std::string_view("chosen") ? chosen_ : rejected_;
+             {End{"chosen", *record.chosen(), 0}, End{"rejected", *record.rejected(), 1}}) {
+            const bool wanted = end.index == 0 ? chosen_ : rejected_;
             if (wanted && !add(group, record, end, seed, drafter)) {
                 sink.skip(r,
                           std::string(end.name) + " end: every draw failed, the last for " +
@@ -69,6 +86,26 @@ void Intra::synthesize(const Dataset& data,
     }
 }
 
+bool Intra::draft(const Messages& prompt,
+                  const End& end,
+                  std::span<const size_t> types,
+                  TruthPair truths,
+                  Random& random,
+                  Drafter& drafter,
+                  std::optional<Prompt> (&out)[2]) const {
+    const Mask masks[] = {truths.better, truths.worse};
+    const size_t plain = empty_side_ ? end.index : 2;  // which of the two stays as it is
+    for (size_t n = 0; n < 2; ++n) {
+        const Wanted wanted{end.response, masks[n]};
+        out[n] =
+            n == plain ? Prompt{prompt, {""}} : drafter.make(prompt, types, {&wanted, 1}, random);
+        if (!out[n]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool Intra::add(Group& group,
                 const Record& record,
                 const End& end,
@@ -82,34 +119,36 @@ bool Intra::add(Group& group,
         Random random = stream(seed, purpose + '/' + std::to_string(attempt), record.id());
         ++drafter.tally().draws;
         const std::vector<size_t> types = drafter.pool().draw(k, random);
-        const std::vector<TruthPair>& pairs = pairs_[static_cast<size_t>(k)];
+        const std::vector<TruthPair>& pairs = pairs_[end.index][static_cast<size_t>(k)];
         const TruthPair pair = pairs[random.below(pairs.size())];
-        const Wanted better{end.response, pair.better};
-        const Wanted worse{end.response, pair.worse};
-        std::optional<Prompt> x_w = drafter.make(prompt, types, {&better, 1}, random);
-        std::optional<Prompt> x_l =
-            x_w ? drafter.make(prompt, types, {&worse, 1}, random) : std::nullopt;
-        if (!x_l) {
+        std::optional<Prompt> prompts[2];
+        if (!draft(prompt, end, types, pair, random, drafter, prompts)) {
             continue;
         }
         std::string names;
         for (const size_t type : types) {
             names += (names.empty() ? "" : " ") + drafter.pool().id(type);
         }
-        for (std::optional<Prompt>* x : {&x_w, &x_l}) {
-            const int64_t at = group.add(std::move((*x)->messages), end.response);
+        for (std::optional<Prompt>& x : prompts) {
+            const int64_t at = group.add(std::move(x->messages), end.response);
             Candidate& candidate = group.candidates[static_cast<size_t>(at)];
             // Equal to the record's other candidates, or the host could not merge them.
             candidate.weight = record.weight();
-            candidate.instructions = std::move((*x)->instructions[0]);
+            candidate.instructions = std::move(x->instructions[0]);
         }
         const int64_t n = static_cast<int64_t>(group.candidates.size());
-        group.prefer(n - 2, n - 1, end.tag).weight = record.weight() * settings_.weight;
+        group.prefer(n - 2, n - 1, tag_list_[std::min(end.index, tag_list_.size() - 1)]).weight =
+            record.weight() * settings_.weight;
         const std::string key = std::string("intra.") + end.name;
         group.notes.emplace_back(key + ".functions", names);
-        group.notes.emplace_back(key + ".condition", condition_name(pair, k));
+        group.notes.emplace_back(
+            key + ".condition",
+            empty_side_ ? (end.index == 0 ? "a" : "b") : condition_name(pair, k));
+        const auto side = [&](Mask mask, size_t n) {
+            return empty_side_ && n == end.index ? std::string("-") : show_mask(mask, k);
+        };
         group.notes.emplace_back(key + ".truths",
-                                 show_mask(pair.better, k) + " > " + show_mask(pair.worse, k));
+                                 side(pair.better, 0) + " > " + side(pair.worse, 1));
         return true;
     }
     return false;

@@ -11,6 +11,11 @@ namespace samara::mapl {
 /// Same k and types on both prompts, so neither number nor type tells them apart; arguments,
 /// wordings and order are drawn separately.
 ///
+/// With empty_side one of the two prompts is x itself: (x, y_w) > (x + k instructions not all of
+/// which y_w satisfies, y_w), which is condition (a) with nothing asked, and (x + k instructions at
+/// least one of which y_l satisfies, y_l) > (x, y_l), condition (b).  One length function and k = 1
+/// make Rc-BT's data (arXiv 2502.00814).
+///
 /// Weight   the record's times `weight`; its margin belongs to the base pair and is not used
 ///
 /// Tags     on relations only: inter may arrive at the same candidate, and the two must merge
@@ -25,20 +30,21 @@ public:
         kFunctions,
         kExclude,
         kRelation,
-        param::choice("condition",
-                      "\"both\"",
-                      "both|a|b",
-                      "a: the response satisfies all of x_w, not all of x_l; b: at least one of "
-                      "x_w, none of x_l"),
+        kCondition,
         param::choice("ends", "\"both\"", "both|chosen|rejected", "responses that get a relation"),
-        param::flag("split_ends", "false", "tags intra_chosen and intra_rejected, not intra"),
+        param::flag("split_ends", "false", "tags TAG_chosen and TAG_rejected, not TAG"),
+        tag_param("\"intra\"", "name of the relations' tag"),
+        param::flag("empty_side",
+                    "false",
+                    "one prompt stays as it is: the better one for the chosen response, the worse "
+                    "one for the rejected (Rc-BT)"),
         kAttempts,
         kWordings,
         kNegation,
         kWeight};
 
     explicit Intra(const Params& params);
-    std::span<const char* const> tags() const;
+    std::span<const char* const> tags() const { return tag_list_; }
     void synthesize(const Dataset& data,
                     int64_t first,
                     int64_t last,
@@ -47,6 +53,14 @@ public:
 
 private:
     struct End;
+    /// The two prompts of a draw, better first; nothing when one of them cannot be had.
+    bool draft(const Messages& prompt,
+               const End& end,
+               std::span<const size_t> types,
+               TruthPair truths,
+               Random& random,
+               Drafter& drafter,
+               std::optional<Prompt> (&out)[2]) const;
     bool add(Group& group,
              const Record& record,
              const End& end,
@@ -55,8 +69,10 @@ private:
 
     Settings settings_;
     Condition condition_;
-    bool chosen_, rejected_, split_;
-    std::vector<std::vector<TruthPair>> pairs_;  // by k
+    bool chosen_, rejected_, empty_side_;
+    std::vector<std::string> tag_names_;            // of the two ends
+    std::vector<const char*> tag_list_;             // distinct
+    std::vector<std::vector<TruthPair>> pairs_[2];  // by end and k
 };
 
 }  // namespace samara::mapl

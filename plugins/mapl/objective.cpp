@@ -4,16 +4,8 @@
 namespace samara::mapl {
 namespace {
 
-constexpr const char* kGapColumns[] = {"gap.score", "rel.margin", "rel.flip"};
-constexpr const char* kAllColumns[] = {"gap.score",
-                                       "rel.margin",
-                                       "rel.flip",
-                                       "score",
-                                       "rel.i",
-                                       "rel.j",
-                                       "rel.k",
-                                       "rel.l",
-                                       "rel.order"};
+constexpr const char* kContrastColumns[] =
+    {"score", "rel.i", "rel.j", "rel.k", "rel.l", "rel.order"};
 
 /// -(1-flip) log sigmoid(z) - flip log sigmoid(-z)
 Tensor logistic(const Tensor& z, const Tensor& flip) {
@@ -34,7 +26,9 @@ Mapl::Mapl(const Params& params)
     : beta_(params.number("beta")),
       hinge_margin_(params.number("hinge_margin")),
       form_(Form::margin_gap),
-      stop_(Stop::none) {
+      stop_(Stop::none),
+      joint_(params.string("likelihood") == "joint"),
+      columns_{"gap.score", "rel.margin", "rel.flip"} {
     const std::string form = params.string("form");
     form_ = form == "hinge"              ? Form::hinge
             : form == "squared"          ? Form::squared
@@ -42,17 +36,26 @@ Mapl::Mapl(const Params& params)
                                          : Form::margin_gap;
     const std::string stop = params.string("stop_gradient");
     stop_ = stop == "stronger" ? Stop::stronger : stop == "weaker" ? Stop::weaker : Stop::none;
+    if (!plain()) {
+        columns_.insert(columns_.end(), std::begin(kContrastColumns), std::end(kContrastColumns));
+    }
+    if (joint_) {
+        columns_.insert(columns_.end(), {"gap.prompt_logp", "gap.ref_prompt_logp?"});
+    }
 }
 
-std::span<const char* const> Mapl::columns() const {
-    return plain() ? std::span<const char* const>(kGapColumns)
-                   : std::span<const char* const>(kAllColumns);
+Tensor Mapl::gap(std::span<const Tensor> in) const {
+    if (!joint_) {
+        return Tensor::borrow(in[0].handle());
+    }
+    const Tensor &prompt = in[in.size() - 2], &reference = in[in.size() - 1];
+    return reference ? in[0] + prompt - reference : in[0] + prompt;
 }
 
 void Mapl::forward(std::span<const Tensor> in, std::span<Tensor> out) const {
     const Tensor& margin = in[1];
     const Tensor& flip = in[2];
-    Tensor preference = logistic(beta_ * in[0] - margin, flip);
+    Tensor preference = logistic(beta_ * gap(in) - margin, flip);
     if (plain()) {
         out[0] = std::move(preference);
         return;

@@ -14,8 +14,13 @@ namespace samara::mapl {
 ///     squared           z^2, the same z, whatever p: for contrasts of equals (neutral)
 ///     logprob_strength  L(log sigmoid(beta * M_s) - log sigmoid(beta * M_t) - m)
 ///
-/// Inputs   gap.score, rel.margin, rel.flip [R]; unless it is the plain margin_gap also score [N],
-///          rel.i, rel.j, rel.k, rel.l and rel.order [R]
+/// likelihood "joint" adds the prompts' log-ratios to the scores of a preference, log pi(x, y) in
+/// place of log pi(y | x); the two preferences of a contrast have one prompt each, so there they
+/// cancel.
+///
+/// Inputs   gap.score, rel.margin, rel.flip [R]; with "joint" gap.prompt_logp, and
+///          gap.ref_prompt_logp where there is a reference; unless it is the plain margin_gap also
+///          score [N], rel.i, rel.j, rel.k, rel.l and rel.order [R]
 ///
 /// Output   mapl [R], divided by the relations' weights
 ///
@@ -46,23 +51,30 @@ public:
         param::choice("stop_gradient",
                       "\"none\"",
                       "none|stronger|weaker",
-                      "which side's margin is a constant in contrasts")};
+                      "which side's margin is a constant in contrasts"),
+        param::choice("likelihood",
+                      "\"conditional\"",
+                      "conditional|joint",
+                      "joint: of prompt and response (pipeline dpo)")};
     static constexpr samara_loss losses[] = {loss("mapl")};
     static constexpr int64_t orders = 3;
 
     explicit Mapl(const Params& params);
-    std::span<const char* const> columns() const;
+    std::span<const char* const> columns() const { return columns_; }
     void forward(std::span<const Tensor> in, std::span<Tensor> out) const;
 
 private:
     enum class Form { margin_gap, hinge, squared, logprob_strength };
     enum class Stop { none, stronger, weaker };
     bool plain() const { return form_ == Form::margin_gap && stop_ == Stop::none; }
+    Tensor gap(std::span<const Tensor> in) const;
     Tensor contrast(Tensor stronger, Tensor weaker, const Tensor& margin, const Tensor& flip) const;
 
     double beta_, hinge_margin_;
     Form form_;
     Stop stop_;
+    bool joint_;
+    std::vector<const char*> columns_;
 };
 
 }  // namespace samara::mapl

@@ -23,6 +23,12 @@ inline constexpr samara_param kRelation =
                   "paper|dominance|count",
                   "which truth patterns beat which: all against not all or some against none "
                   "(paper), a strict superset, or a greater number");
+inline constexpr samara_param kCondition = param::choice(
+    "condition",
+    "\"both\"",
+    "both|a|b",
+    "a: all of the better side's instructions hold, not all of the worse side's; b: at "
+    "least one of the better side's, none of the worse side's");
 inline constexpr samara_param kAttempts =
     param::integer("attempts",
                    "16",
@@ -38,6 +44,16 @@ inline constexpr samara_param kNegation =
                 "from the values alone, so types without values cannot differ between two prompts");
 inline constexpr samara_param kWeight =
     param::number("weight", "1.0", 0, kInfinity, "factor on the record's weight");
+
+constexpr samara_param tag_param(const char* fallback, const char* doc) {
+    return param::string("tag", fallback, doc);
+}
+
+/// Condition of the parameter `condition`.
+inline Condition condition_of(const Params& params) {
+    const std::string name = params.string("condition");
+    return name == "a" ? Condition::a : name == "b" ? Condition::b : Condition::both;
+}
 
 /// Why a record gives no prompts at all, or nullptr.  A fixed sentence, counted by the host.
 inline const char* unusable(const Record& record) {

@@ -33,10 +33,6 @@ Tensor matched(const Tensor& value, const Tensor& other, const Tensor& tag) {
     return take(take(other, order_of(other, tag)), rank);
 }
 
-Tensor smoothed(const Tensor& z, double smoothing) {
-    return (smoothing - 1.0) * log_sigmoid(z) - smoothing * log_sigmoid(-z);
-}
-
 /// Math     aot           x_r = gap.logp_r - (the gap.ref_logp of equal rank)
 ///          aot_unpaired  x_r = score_i(r) - (the score_j of equal rank)
 ///          loss = -(1-e) log sigmoid(beta x) - e log sigmoid(-beta x)

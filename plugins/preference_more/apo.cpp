@@ -15,15 +15,11 @@ namespace {
 ///          apo_zero_unpaired is samara.kto with kl "none"
 struct Zero {
     static constexpr const char* name = "apo_zero";
-    static Tensor loss(const Tensor& i, const Tensor& j, double beta) {
-        return sigmoid(-beta * i) + sigmoid(beta * j);
-    }
+    static constexpr PairFunction loss = apo_zero;
 };
 struct Down {
     static constexpr const char* name = "apo_down";
-    static Tensor loss(const Tensor& i, const Tensor& j, double beta) {
-        return sigmoid(beta * i) + sigmoid(beta * (j - i));
-    }
+    static constexpr PairFunction loss = apo_down;
 };
 
 }  // namespace

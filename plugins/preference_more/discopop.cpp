@@ -30,14 +30,10 @@ public:
 
     void forward(std::span<const Tensor> in, std::span<Tensor> out) const {
         const Tensor z = beta_ * in[0] - in[1];
-        out[0] = expect(modulated(z), modulated(-z), in[2]);
+        out[0] = expect(discopop(z, tau_), discopop(-z, tau_), in[2]);
     }
 
 private:
-    Tensor modulated(const Tensor& z) const {
-        // exp(-z) sigmoid(z/tau) as one exponential: for z = -100 it would be infinity times 0.
-        return -log_sigmoid(z) * sigmoid(-z / tau_) + exp(log_sigmoid(z / tau_) - z);
-    }
     double beta_, tau_;
 };
 

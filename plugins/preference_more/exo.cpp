@@ -35,8 +35,7 @@ public:
     void forward(std::span<const Tensor> in, std::span<Tensor> out) const {
         const Tensor z = beta_ * in[0] - in[1];
         const Tensor wrong = (1.0 - 2.0 * smoothing_) * in[2] + smoothing_;
-        out[0] = sigmoid(z) * (log_sigmoid(z) - log(1.0 - wrong)) +
-                 sigmoid(-z) * (log_sigmoid(-z) - log(wrong));
+        out[0] = exo(z, wrong);
     }
 
 private:

@@ -4,12 +4,12 @@
 // A relation that is reversed with probability p = rel.flip costs (1-p) L(i, j) + p L(j, i), the
 // expectation over what was meant; who does not read rel.flip says why.
 #pragma once
-#include <samara/objective.hpp>
+#include "losses.hpp"
 
 namespace samara::preference {
 
 extern const samara_plugin kExo, kNca, kBco, kSppoHard, kApoZero, kApoDown, kDiscopop, kAot,
-    kAotUnpaired;
+    kAotUnpaired, kCenter, kDpo;
 
 constexpr samara_param beta_param() {
     return param::number("beta",
@@ -24,12 +24,8 @@ constexpr samara_param beta_param() {
 /// has no meaning on a contrast, nor with a margin.
 inline constexpr const char* kPairColumns[] = {"score", "rel.i", "rel.j", "rel.flip"};
 
-/// The expectation over the flip of a loss that is `stated` as it stands and `reversed` otherwise.
-inline Tensor expect(const Tensor& stated, const Tensor& reversed, const Tensor& flip) {
-    return (1.0 - flip) * stated + flip * reversed;
-}
-
-/// An objective that is a function of the two scores: `Formula::loss(s_i, s_j, beta)`.
+/// An objective that is a function of the two scores: `Formula::loss(s_i, s_j, beta)`, a function
+/// of losses.hpp.
 template <class Formula>
 class PairLoss {
 public:

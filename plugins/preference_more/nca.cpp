@@ -14,10 +14,7 @@ namespace {
 /// Source   arXiv 2402.05369, two responses; TRL's `nca_pair`.  Deviations: none
 struct Formula {
     static constexpr const char* name = "nca";
-    static Tensor loss(const Tensor& i, const Tensor& j, double beta) {
-        const Tensor c = beta * i, r = beta * j;
-        return -log_sigmoid(c) - 0.5 * log_sigmoid(-c) - 0.5 * log_sigmoid(-r);
-    }
+    static constexpr PairFunction loss = nca;
 };
 
 }  // namespace

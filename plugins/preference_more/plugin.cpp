@@ -12,4 +12,6 @@ SAMARA_PLUGINS(&kExo,
                &kApoDown,
                &kDiscopop,
                &kAot,
-               &kAotUnpaired)
+               &kAotUnpaired,
+               &kCenter,
+               &kDpo)

@@ -13,10 +13,7 @@ namespace {
 ///          TRL's `sppo_hard`.  Deviations: none
 struct Formula {
     static constexpr const char* name = "sppo_hard";
-    static Tensor loss(const Tensor& i, const Tensor& j, double beta) {
-        const double target = 0.5 / beta;
-        return square(i - target) + square(j + target);
-    }
+    static constexpr PairFunction loss = sppo_hard;
 };
 
 }  // namespace

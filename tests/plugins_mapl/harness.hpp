@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -105,6 +106,22 @@ inline std::vector<Record> make_records(int n) {
         record.chosen = text(r, 4 + r % 7, r % 2 == 0);
         record.rejected = text(r + 5, 3 + (r * 3) % 8, r % 3 == 0);
         out.push_back(record);
+    }
+    return out;
+}
+
+/// The first rows of the project's own preference set.
+inline std::vector<Record> example_records(size_t most) {
+    std::ifstream file(std::string(SAMARA_SOURCE_DIR) + "/examples/data/preferences.jsonl");
+    std::vector<Record> out;
+    for (std::string line; out.size() < most && std::getline(file, line);) {
+        const auto row = nlohmann::json::parse(line);
+        Record record;
+        record.id = row["id"];
+        record.prompt = {{"", row["prompt"]}};
+        record.chosen = row["chosen"].get<std::string>();
+        record.rejected = row["rejected"].get<std::string>();
+        out.push_back(std::move(record));
     }
     return out;
 }

@@ -4,29 +4,8 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-#include <fstream>
-
 using namespace samara::test;
 using namespace samara::host;
-
-namespace {
-
-std::vector<Record> example_records(size_t most) {
-    std::ifstream file(std::string(SAMARA_SOURCE_DIR) + "/examples/data/preferences.jsonl");
-    std::vector<Record> out;
-    for (std::string line; out.size() < most && std::getline(file, line);) {
-        const auto row = nlohmann::json::parse(line);
-        Record record;
-        record.id = row["id"];
-        record.prompt = {{"", row["prompt"]}};
-        record.chosen = row["chosen"].get<std::string>();
-        record.rejected = row["rejected"].get<std::string>();
-        out.push_back(std::move(record));
-    }
-    return out;
-}
-
-}  // namespace
 
 TEST_CASE(
     "On the example set every relation with samara.ifeval's types holds on the stored texts") {

@@ -54,12 +54,17 @@ inline ObjectiveInstance make(const std::string& id, const Given& given = {}) {
     return ObjectiveInstance(p, bound);
 }
 
+struct Tok {
+    double logp = 0, ref_logp = 0, log_p2 = 0;
+};
+
 struct Cand {
     double logp = 0, ref_logp = 0;
     int64_t length = 1, label = 0;
     double weight = 1, auxiliary = 0;
     double prompt_logp = 0;
     int64_t prompt_length = 1;
+    std::vector<Tok> tokens = {};  ///< or none: only what tests of token columns need
     double score() const { return logp - ref_logp; }
     double per_token() const { return logp / static_cast<double>(length); }
 };
@@ -73,7 +78,9 @@ struct Rel {
 /// Values and gradients of one call.
 struct Result {
     std::vector<std::vector<double>> losses;
-    std::vector<double> grad;  ///< of the sum of all losses, by the candidates' logp
+    std::vector<double>
+        grad;  ///< of the sum of all losses, by the candidates' logp (without tokens)
+    std::vector<double> token_grad;  ///< by the tokens' logp, where there are some
     std::map<std::string, double> metrics;
 };
 
@@ -107,10 +114,31 @@ struct Step {
         }
         return out.empty() ? at::empty({0}, values.options()) : at::stack(out);
     }
+    at::Tensor tokens_of(double Tok::*field) const {
+        std::vector<double> out;
+        for (const Cand& c : candidates) {
+            for (const Tok& t : c.tokens) {
+                out.push_back(t.*field);
+            }
+        }
+        return at::tensor(out, at::kDouble).to(dtype);
+    }
+    /// tok.candidate, or tok.position.
+    at::Tensor token_index(bool position) const {
+        std::vector<int64_t> out;
+        for (size_t c = 0; c < candidates.size(); ++c) {
+            for (size_t t = 0; t < candidates[c].tokens.size(); ++t) {
+                out.push_back(static_cast<int64_t>(position ? t : c));
+            }
+        }
+        return at::tensor(out, at::kLong);
+    }
     /// `logp` undefined: only what needs no model, as in weigh.
-    at::Tensor column(const std::string& name, const at::Tensor& logp) const {
+    at::Tensor column(const std::string& name,
+                      const at::Tensor& logp,
+                      const at::Tensor& tok_logp = {}) const {
         if (name.starts_with("gap.")) {
-            const at::Tensor values = column(name.substr(4), logp);
+            const at::Tensor values = column(name.substr(4), logp, tok_logp);
             return values.defined() ? gap(values) : values;
         }
         const at::Tensor none;
@@ -127,6 +155,11 @@ struct Step {
             {"label", [&] { return column_of(candidates, &Cand::label); }},
             {"weight", [&] { return column_of(candidates, &Cand::weight); }},
             {"auxiliary", [&] { return column_of(candidates, &Cand::auxiliary); }},
+            {"tok.candidate", [&] { return token_index(false); }},
+            {"tok.position", [&] { return token_index(true); }},
+            {"tok.logp", [&] { return tok_logp; }},
+            {"tok.ref_logp", [&] { return tokens_of(&Tok::ref_logp); }},
+            {"tok.log_p2", [&] { return tokens_of(&Tok::log_p2); }},
             {"rel.i", [&] { return column_of(relations, &Rel::i); }},
             {"rel.j", [&] { return column_of(relations, &Rel::j); }},
             {"rel.k", [&] { return column_of(relations, &Rel::k); }},
@@ -140,15 +173,18 @@ struct Step {
         return known.at(name)();
     }
     std::vector<at::Tensor> columns(const ObjectiveInstance& objective,
-                                    const at::Tensor& logp) const {
+                                    const at::Tensor& logp,
+                                    const at::Tensor& tok_logp = {}) const {
         std::vector<at::Tensor> out;
         for (const std::string& name : objective.columns()) {
-            out.push_back(column(name, logp));
+            out.push_back(column(name, logp, tok_logp));
         }
         return out;
     }
     Extent extent() const {
-        return {static_cast<int64_t>(relations.size()), static_cast<int64_t>(candidates.size()), 0};
+        return {static_cast<int64_t>(relations.size()),
+                static_cast<int64_t>(candidates.size()),
+                token_index(false).numel()};
     }
     RunInfo info() const {
         RunInfo out;
@@ -159,16 +195,26 @@ struct Step {
     }
 
     Result run(ObjectiveInstance& objective) const {
-        const at::Tensor logp = column_of(candidates, &Cand::logp).requires_grad_();
+        // With tokens the candidates' log-probabilities are their sums, so gradients reach them.
+        const at::Tensor tok_logp = tokens_of(&Tok::logp).requires_grad_();
+        at::Tensor logp = column_of(candidates, &Cand::logp).requires_grad_();
+        if (tok_logp.numel() > 0) {
+            logp = at::zeros_like(logp).index_add(0, token_index(false), tok_logp);
+        }
         std::vector<Metric> metrics;
-        const auto losses = objective.forward(columns(objective, logp), extent(), info(), &metrics);
+        const auto losses =
+            objective.forward(columns(objective, logp, tok_logp), extent(), info(), &metrics);
         Result out;
         at::Tensor total = at::zeros({}, at::kDouble);
         for (const at::Tensor& loss : losses) {
             out.losses.push_back(list(loss));
             total = total + loss.to(at::kDouble).sum();
         }
-        out.grad = list(torch::autograd::grad({total}, {logp})[0]);
+        if (tok_logp.numel() > 0) {
+            out.token_grad = list(torch::autograd::grad({total}, {tok_logp})[0]);
+        } else {
+            out.grad = list(torch::autograd::grad({total}, {logp})[0]);
+        }
         for (const Metric& metric : metrics) {
             out.metrics[metric.name] = metric.values.mean().item<double>();
         }

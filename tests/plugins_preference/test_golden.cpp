@@ -1,6 +1,8 @@
 // The objectives against numbers of another implementation: TRL's losses (v1.9.0) restated in
 // float64 in Python, on three pairs with summed log-probabilities and lengths.  The numbers were
-// computed for this project and checked against TRL's own lines to 1e-9.
+// computed for this project and checked against TRL's own lines to 1e-9.  Its metrics are in
+// core_train/step_stats_test.cpp, its log-probabilities from logits in lm_model, and TRL's own
+// lines with tokens in test_trl.cpp.
 #include "support.hpp"
 
 #include <algorithm>
@@ -125,7 +127,22 @@ const std::vector<Golden>& numbers() {
          "aot_unpaired",
          {{"label_smoothing", 0.1}},
          {0.6832253035255249, 0.6543966600735709, 0.6931471805599453},
-         0.6769230480530136}};
+         0.6769230480530136},
+        {"sigmoid, f_divergence_type forward_kl",
+         "dpo",
+         {{"divergence", text("forward_kl")}},
+         {0.6423947375909711, 0.7466137986897206, 0.6204729028234223},
+         0.669827146368038},
+        {"sigmoid, js_divergence",
+         "dpo",
+         {{"divergence", text("js_divergence")}},
+         {0.6684596480132863, 0.7184596480132863, 0.6605564988761363},
+         0.6824919316342363},
+        {"sigmoid, alpha_divergence",
+         "dpo",
+         {{"divergence", text("alpha_divergence")}},
+         {0.6439004342734244, 0.7449453609966916, 0.6278125461881756},
+         0.6722194471527638}};
     return all;
 }
 
@@ -188,7 +205,8 @@ TEST_CASE("The losses without a reference equal the golden terms of CPO and ORPO
     CHECK(std::abs(step.reduced(orpo) - 0.06869607248741966) < 1e-9);
 }
 
-TEST_CASE("On rewards Bradley-Terry equals the golden reward-model loss", "[preference]") {
+TEST_CASE("On rewards Bradley-Terry and the centring term equal the golden reward-model losses",
+          "[preference]") {
     const double chosen[] = {1.2, -0.3, 0.8}, rejected[] = {0.5, 0.1, 0.8},
                  margin[] = {0.5, 0.0, 1.0};
     Step step;
@@ -201,9 +219,14 @@ TEST_CASE("On rewards Bradley-Terry equals the golden reward-model loss", "[pref
         step.relations.push_back({1, n, n + 3});
     }
     auto objective = make("bradley_terry");
+    auto center = make("center");
     CHECK(std::abs(step.reduced(objective) - 0.6697828272817853) < 1e-9);
+    CHECK(std::abs(step.reduced(objective) + 0.01 * step.reduced(center) - 0.6880828272817853) <
+          1e-9);
     for (size_t n = 0; n < 3; ++n) {
         step.relations[n].margin = margin[n];
     }
     CHECK(std::abs(step.reduced(objective) - 0.9414719364332558) < 1e-9);
+    CHECK(std::abs(step.reduced(objective) + 0.01 * step.reduced(center) - 0.9597719364332558) <
+          1e-9);
 }
