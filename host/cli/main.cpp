@@ -33,6 +33,8 @@ int run(int argc, char** argv) {
                            add_tokenize,
                            add_score,
                            add_plugins,
+                           add_ablate,
+                           add_report,
                            add_cache,
                            add_doctor}) {
         add(app, common, action);

@@ -35,6 +35,7 @@ struct DataSpec {
     std::string prompt = "as_is";                ///< as_is | empty | shuffled
     std::string response = "as_is";              ///< as_is | empty | shuffled
     int64_t max_records = 0;                     ///< 0: all; the first N rows
+    uint64_t seed = 0;                           ///< of what synthesizers draw
 };
 
 struct EvalSpec {
