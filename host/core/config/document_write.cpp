@@ -29,9 +29,8 @@ void collect(const Node& node,
     const auto below = [&](const std::string& part) {
         return path.empty() ? part : path + "." + part;
     };
-    const bool closed = whole && node.inline_table;
-    if (const Table* table = node.table();
-        table != nullptr && !closed && (!table->empty() || path.empty())) {
+    const Table* table = node.table();
+    if (table != nullptr && !(whole && node.inline_table)) {
         for (const Entry& entry : *table) {
             collect(entry.node, below(key_text(entry.key)), entry.at, whole, out);
         }
