@@ -183,17 +183,23 @@ Frame frame_of(const std::vector<const Curve*>& curves) {
     return frame;
 }
 
+std::string level(const Frame& frame, double value, const char* kind) {
+    return std::string("<line class=\"") + kind + "\" x1=\"" + fixed(kLeft, 0) + "\" x2=\"" +
+           fixed(kWidth - kRight, 0) + "\" y1=\"" + frame.y(value) + "\" y2=\"" + frame.y(value) +
+           "\"/>\n";
+}
+
 std::string axes(const Frame& frame) {
     std::string out;
     const auto tenths = static_cast<int>(std::lround((frame.high - frame.low) * 10));
     for (int t = 0; t <= tenths; t += tenths > 6 ? 2 : 1) {
         const double value = frame.low + t / 10.0;
-        const bool half = std::abs(value - 0.5) < 1e-9;  // what guessing gives
-        out += "<line class=\"" + std::string(half ? "half" : "grid") + "\" x1=\"" +
-               fixed(kLeft, 0) + "\" x2=\"" + fixed(kWidth - kRight, 0) + "\" y1=\"" +
-               frame.y(value) + "\" y2=\"" + frame.y(value) + "\"/><text text-anchor=\"end\" x=\"" +
+        out += level(frame, value, "grid") + "<text text-anchor=\"end\" x=\"" +
                fixed(kLeft - 6, 0) + "\" y=\"" + frame.y(value) + "\" dy=\"4\">" +
                fixed(100 * value, 0) + "</text>\n";
+    }
+    if (frame.low <= 0.5 && frame.high >= 0.5) {
+        out += level(frame, 0.5, "half");  // what guessing gives
     }
     for (const int64_t step : {frame.first, (frame.first + frame.last) / 2, frame.last}) {
         out += "<text text-anchor=\"middle\" x=\"" + frame.x(step) + "\" y=\"" +
@@ -202,18 +208,23 @@ std::string axes(const Frame& frame) {
     return out;
 }
 
-std::string shape(const Frame& frame, const Curve& curve, const std::string& name) {
-    std::string line, upper, lower;
+std::string band(const Frame& frame, const Curve& curve, const std::string& name) {
+    std::string upper, lower;
     for (const CurvePoint& point : curve.points) {
-        line += frame.x(point.step) + "," + frame.y(point.mean) + " ";
         upper += frame.x(point.step) + "," + frame.y(point.interval.high) + " ";
         lower.insert(0, frame.x(point.step) + "," + frame.y(point.interval.low) + " ");
     }
-    const std::string title = "<title>" + escaped(name) + "</title>";
     return "<polygon class=\"band\" fill=\"" + colour(curve.arm) + "\" points=\"" + upper + lower +
-           "\">" + title + "</polygon>\n<polyline class=\"curve" + dash(curve.arm) +
-           "\" stroke=\"" + colour(curve.arm) + "\" points=\"" + line + "\">" + title +
-           "</polyline>\n";
+           "\"><title>" + escaped(name) + "</title></polygon>\n";
+}
+
+std::string line(const Frame& frame, const Curve& curve, const std::string& name) {
+    std::string points;
+    for (const CurvePoint& point : curve.points) {
+        points += frame.x(point.step) + "," + frame.y(point.mean) + " ";
+    }
+    return "<polyline class=\"curve" + dash(curve.arm) + "\" stroke=\"" + colour(curve.arm) +
+           "\" points=\"" + points + "\"><title>" + escaped(name) + "</title></polyline>\n";
 }
 
 std::string charts(const Report& report) {
@@ -241,8 +252,10 @@ std::string charts(const Report& report) {
         out += "<div class=\"chart\"><h3>" + name + "</h3>\n<svg viewBox=\"0 0 " +
                fixed(kWidth, 0) + " " + fixed(kHeight, 0) +
                "\" role=\"img\" aria-label=\"Accuracy by step: " + name + "\">\n" + axes(frame);
-        for (const Curve* curve : curves) {
-            out += shape(frame, *curve, report.arms[curve->arm].name);
+        for (const auto draw : {band, line}) {  // no band over a line
+            for (const Curve* curve : curves) {
+                out += draw(frame, *curve, report.arms[curve->arm].name);
+            }
         }
         out += "</svg></div>\n";
     }
