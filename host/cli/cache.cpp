@@ -22,7 +22,7 @@ int do_explain(const std::string& file, const std::vector<std::string>& set, con
     Synthesis synthesis(plan.instructions, plan.synthesizers, *registry, {});
     const GroupStore store(cache_folder() + "/groups");
     for (const std::string& line :
-         store.explain(cache_key(plan.data, plan.seed, synthesis, *encoder))) {
+         store.explain(cache_key(plan.data, plan.data.seed, synthesis, *encoder))) {
         std::printf("%s\n", line.c_str());
     }
     return 0;

@@ -50,6 +50,8 @@ int received_signal();  ///< 0: none
 /// Returns its name and switches it.
 std::string choose_fp32_route(const std::string& model_folder, const std::string& forced);
 
+/// libexec/samara-host beside this program's bin folder, or this program when it is the host.
+std::string host_binary();
 std::string cpu_model();
 bool is_terminal(int descriptor);
 
@@ -64,6 +66,8 @@ void add_tokenize(CLI::App& app, Common& common, Action& action);
 void add_score(CLI::App& app, Common& common, Action& action);
 void add_generate(CLI::App& app, Common& common, Action& action);
 void add_plugins(CLI::App& app, Common& common, Action& action);
+void add_ablate(CLI::App& app, Common& common, Action& action);
+void add_report(CLI::App& app, Common& common, Action& action);
 void add_cache(CLI::App& app, Common& common, Action& action);
 void add_doctor(CLI::App& app, Common& common, Action& action);
 

@@ -97,6 +97,11 @@ void print_notices(const Registry& registry) {
     }
 }
 
+std::string host_binary() {
+    const fs::path self = fs::read_symlink("/proc/self/exe");
+    return (self.parent_path().parent_path() / "libexec/samara-host").string();
+}
+
 std::string cpu_model() {
     std::ifstream info("/proc/cpuinfo");
     for (std::string line; std::getline(info, line);) {

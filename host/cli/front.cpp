@@ -1,7 +1,7 @@
 // The command `samara`: a door without LibTorch.  Loading LibTorch takes 0.2 s, so whatever must
-// answer at once is done here: `check`, and every mistake in the configuration of a `run`.  All
-// else, parsing of other verbs and --help included, is ../libexec/samara-host (main.cpp), which
-// takes this process over.
+// answer at once is done here: `check`, `report`, `ablate` (whose runs are processes of the host),
+// and every mistake in the configuration of a `run`.  All else, parsing of other verbs and --help
+// included, is ../libexec/samara-host (main.cpp), which takes this process over.
 #include "cli/cli.hpp"
 #include "core/log/log.hpp"
 #include "runtime/error.hpp"
@@ -11,16 +11,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <unistd.h>
 
 namespace samara::host::cli {
 namespace {
 
 [[noreturn]] void become_host(char** argv) {
-    namespace fs = std::filesystem;
-    const fs::path self = fs::read_symlink("/proc/self/exe");
-    const std::string host = (self.parent_path().parent_path() / "libexec/samara-host").string();
+    const std::string host = host_binary();
     ::execv(host.c_str(), argv);
     throw Error(Code::io,
                 std::string("cannot start the host: ") + std::strerror(errno),
@@ -55,6 +52,8 @@ int run(int argc, char** argv) {
         };
     });
     add_check(app, common, action);
+    add_ablate(app, common, action);
+    add_report(app, common, action);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError&) {

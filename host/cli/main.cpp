@@ -34,6 +34,8 @@ int run(int argc, char** argv) {
                            add_score,
                            add_generate,
                            add_plugins,
+                           add_ablate,
+                           add_report,
                            add_cache,
                            add_doctor}) {
         add(app, common, action);

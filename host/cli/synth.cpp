@@ -126,7 +126,8 @@ int do_synth(const Arguments& arguments, const Common& common) {
     const auto encoder = open_encoder(request);
     Synthesis synthesis(plan.instructions, plan.synthesizers, *registry, hooks);
     GroupStore store(cache_folder() + "/groups");
-    const Preparation prepared = prepare(plan.data, plan.seed, synthesis, *encoder, store, hooks);
+    const Preparation prepared =
+        prepare(plan.data, plan.data.seed, synthesis, *encoder, store, hooks);
     std::fprintf(stderr,
                  "%zu groups %s (key %s)\n",
                  prepared.groups.size(),

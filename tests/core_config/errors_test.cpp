@@ -327,7 +327,7 @@ TEST_CASE("What a later version will have is refused by name") {
     CHECK(folder.problem(kBase, {"data.too_long=truncate_prompt"}).what ==
           "data.too_long: 'truncate_prompt' is not available in this version");
     CHECK(folder.problem("base = \"other.toml\"\n" + kBase).what ==
-          "'base' is not available in this version");
+          "'base' belongs to an ablation, not to a run");
 }
 
 TEST_CASE("Plugins: unknown ids, wrong kinds, parameters in the wrong place") {

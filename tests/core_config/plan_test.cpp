@@ -33,6 +33,7 @@ max_tokens = 512
 order = "file"
 response = "shuffled"
 max_records = 100
+seed = 11
 
 [plugins]
 load = []
@@ -115,6 +116,7 @@ order = "file"
 prompt = "as_is"
 response = "shuffled"
 max_records = 100
+seed = 11
 
 [plugins]
 load = []
@@ -217,10 +219,12 @@ TEST_CASE("Every key reaches the plan") {
     CHECK(plan.data.prompt == "as_is");
     CHECK(plan.data.response == "shuffled");
     CHECK(plan.data.max_records == 100);
+    CHECK(plan.data.seed == 11);
+    CHECK(plan.evals[0].data.seed == 11);
     REQUIRE(plan.instructions.size() == 1);
     REQUIRE(plan.synthesizers.size() == 2);
     CHECK(plan.synthesizers[0].id == "test.pairs");
-    CHECK(plan.synthesizers[1].where == folder.path("run.toml") + ":30:10");
+    CHECK(plan.synthesizers[1].where == folder.path("run.toml") + ":31:10");
     using Params = std::vector<std::pair<std::string, ParamValue>>;
     CHECK(plan.synthesizers[1].params.values() ==
           Params{{"count", std::vector<int64_t>{2, 2}},

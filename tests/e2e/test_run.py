@@ -73,7 +73,7 @@ class Run(Case):
         self.assertIn("reused from the cache", second.stderr)
         for name in ("metrics.jsonl", "model/model.safetensors"):
             self.assertEqual((self.folder / "a" / name).read_bytes(), (self.folder / "b" / name).read_bytes(), name)
-        explained = samara("cache", "explain", self.folder / "run.toml", "--set", "run.seed=8", env=self.env).stdout
+        explained = samara("cache", "explain", self.folder / "run.toml", "--set", "data.seed=8", env=self.env).stdout
         self.assertIn("seed", explained)
 
     def test_zero_intra_and_inter_weights_equal_plain_bradley_terry(self):

@@ -235,6 +235,7 @@ private:
         data.prompt = bound.text("prompt");
         data.response = bound.text("response");
         data.max_records = bound.integer("max_records");
+        data.seed = static_cast<uint64_t>(bound.integer("seed"));
         if (data.max_bad_rows > 0 && data.on_bad_row == "error") {
             problems_.add(bound.where("max_bad_rows"),
                           "data.max_bad_rows has no effect with data.on_bad_row = \"error\"",
@@ -413,8 +414,9 @@ private:
 
 LoadedConfig load_plan(const std::string& file,
                        const std::vector<std::string>& overrides,
-                       Registry& registry) {
-    config::Problems problems(file);
+                       Registry& registry,
+                       const std::vector<std::string>& places) {
+    config::Problems problems(file, places);
     std::optional<config::Node> root =
         config::parse_document(config::read_document(file), problems);
     if (!root) {

@@ -4,6 +4,7 @@
 #include "core/config/plan.hpp"
 #include "runtime/registry.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,22 @@ struct LoadedConfig {
 /// environment's. Throws Error with ALL problems, those of the file first, by line: config (also a
 /// missing or empty file), plugin (a library that cannot be loaded), io (a file that cannot be
 /// read).  [one thread at a time per registry]
+/// `places`: what messages call the overrides, where they do not come from the command line.
 LoadedConfig load_plan(const std::string& file,
                        const std::vector<std::string>& overrides,
-                       Registry& registry);
+                       Registry& registry,
+                       const std::vector<std::string>& places = {});
+
+/// Every setting of a resolved configuration: "objective.0.params.beta" -> "0.1".
+std::map<std::string, std::string> settings_of(const std::string& resolved);
+/// One setting in which two configurations differ; "" where one has no such key.
+struct SettingChange {
+    std::string key, was, is;
+};
+/// The differences of two settings_of(), by key; run.seed and run.output, which tell runs of one
+/// arm apart, do not count.
+std::vector<SettingChange> differences(const std::map<std::string, std::string>& was,
+                                       const std::map<std::string, std::string>& is);
 
 /// Refuses objective tags that no synthesizer of the run emits.  Called when the synthesizers
 /// exist, because only they know their tags.  Throws Error(Code::config) with all problems.

@@ -67,6 +67,7 @@ Node convert(const toml::node& from, Where fallback, int64_t number) {
             break;
         case toml::node_type::table:
             node.value = convert_table(*from.as_table(), node.at, number);
+            node.inline_table = from.as_table()->is_inline();
             break;
         case toml::node_type::array: {
             Array array;

@@ -32,6 +32,7 @@ struct Foreign {
 struct Node {
     std::variant<bool, int64_t, double, std::string, Array, Table, Foreign> value;
     Where at;
+    bool inline_table = false;  ///< a table written as { ... }
     [[nodiscard]] const Table* table() const { return std::get_if<Table>(&value); }
     [[nodiscard]] const Array* array() const { return std::get_if<Array>(&value); }
     [[nodiscard]] const std::string* text() const { return std::get_if<std::string>(&value); }
@@ -47,10 +48,27 @@ struct Entry {
 /// "the string "1e-5"", "-0.1", "a table": a value for a message, cut to 60 characters.
 std::string shown(const Node& node);
 
+/// TOML text of a value, on one line; reads back as an equal value.
+std::string inline_toml(const Node& node);
+/// A key as a dotted path writes it: bare, or in quotes.
+std::string key_text(const std::string& key);
+
+/// One setting of a document under its dotted path ("objective.0.weight").
+struct Leaf {
+    std::string path;
+    const Node* node = nullptr;
+    Where at;  ///< of the key
+};
+/// All settings, in the order of the file.  `whole`: an inline table is one setting; otherwise its
+/// entries are, as are those of a list of tables.
+std::vector<Leaf> leaves(const Node& root, bool whole);
+
 /// All that is wrong, to be thrown together.
 class Problems {
 public:
-    explicit Problems(std::string file) : file_(std::move(file)) {}
+    /// `places`: what to call the overrides; without, "command line --set #1" and so on.
+    explicit Problems(std::string file, std::vector<std::string> places = {})
+        : file_(std::move(file)), places_(std::move(places)) {}
     void add(Where at, std::string what, std::string help = "", Code code = Code::config);
     [[nodiscard]] size_t count() const { return found_.size(); }
     /// Whether something was already said of this place.
@@ -62,6 +80,7 @@ public:
 
 private:
     std::string file_;
+    std::vector<std::string> places_;
     std::vector<std::pair<Where, Problem>> found_;
 };
 
@@ -71,7 +90,8 @@ std::string read_document(const std::string& file);
 /// Parses TOML text; a byte order mark and CRLF are fine.  All duplicate keys are reported; after
 /// any other syntax error nothing can be said of the rest: no result.
 std::optional<Node> parse_document(const std::string& text, Problems& problems);
-/// Applies "train.max_steps=10" number `number` (1-based) to the tree.
+/// Applies "train.max_steps=10" number `number` (1-based) to the tree.  A whole list may be
+/// replaced (synthesizer=[...]), an entry by its number, and the number after the last appends.
 void apply_override(Node& root, const std::string& text, int64_t number, Problems& problems);
 /// Replaces ${NAME} in every string by the environment's value; "$${" stands for "${".
 void expand_environment(Node& node, const std::string& path, Problems& problems);

@@ -58,6 +58,9 @@ bool Problems::has(Where at) const {
 }
 
 std::string Problems::text(Where at) const {
+    if (at.override_number > 0 && static_cast<size_t>(at.override_number) <= places_.size()) {
+        return places_[static_cast<size_t>(at.override_number) - 1];
+    }
     if (at.override_number > 0) {
         return "command line --set #" + std::to_string(at.override_number);
     }
@@ -160,6 +163,9 @@ Node* descend(Node& node,
     if (auto* array = std::get_if<Array>(&node.value)) {
         if (is_index(part) && std::stoul(part) < array->size()) {
             return &(*array)[std::stoul(part)];
+        }
+        if (next.empty() && part == std::to_string(array->size())) {
+            return &array->emplace_back(Node{Table{}, at});
         }
         problems.add(at,
                      "'" + path + "' has no entry '" + part + "', its length is " +

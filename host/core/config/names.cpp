@@ -79,6 +79,11 @@ void check_top_level(const Node& root, Problems& problems) {
         const std::string near = nearest_key(entry.key, names);
         if (std::find(later.begin(), later.end(), entry.key) != later.end()) {
             problems.add(entry.at, "'" + entry.key + "' is not available in this version");
+        } else if (entry.key == "base" || entry.key == "arms" || entry.key == "matrix" ||
+                   entry.key == "seeds") {
+            problems.add(entry.at,
+                         "'" + entry.key + "' belongs to an ablation, not to a run",
+                         "samara ablate FILE");
         } else if (!exact.empty()) {
             problems.add(entry.at,
                          "unknown key '" + entry.key + "' outside of any section",

@@ -36,6 +36,7 @@ struct DataSpec {
     std::string response = "as_is";              ///< as_is | empty | shuffled
     int64_t max_records = 0;                     ///< 0: all; the first N rows
     bool prompt_only = false;                    ///< a row may be a prompt without responses
+    uint64_t seed = 0;                           ///< of what synthesizers draw
 };
 
 struct EvalSpec {

@@ -55,7 +55,12 @@ Section run_section() {
              "by implicit rewards (dpo: score = log-prob of the response minus the reference's) or "
              "by its own rollouts (ppo)"),
          text("output", nullptr, "the run's folder, relative to the working directory"),
-         count("seed", "0", "of every random choice: same seed, same run", 0, kInf),
+         count("seed",
+               "0",
+               "of every random choice but those of [data]: a new head, the order of the groups; "
+               "same seed, same run",
+               0,
+               kInf),
          choice("device", "\"cpu\"", "cpu|cuda|auto", "where the model computes", "cuda|auto")},
         "What the run is."};
 }
@@ -127,7 +132,13 @@ Section data_section() {
          blind("prompt",
                "blind training: what is learned without the prompt, or with another row's"),
          blind("response", "blind training: the same for the responses"),
-         max_records()},
+         max_records(),
+         count("seed",
+               "0",
+               "of what synthesizers draw, in training and evaluation sets; apart from `run.seed`, "
+               "so that runs of several seeds see the same data and share its caches",
+               0,
+               kInf)},
         "The preferences to train on."};
 }
 
@@ -372,7 +383,7 @@ const std::vector<Section>& schema() {
 }
 
 const std::vector<std::string>& later_sections() {
-    static const std::vector<std::string> names = {"base", "matrix", "seeds"};
+    static const std::vector<std::string> names;  // none now
     return names;
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace samara::host {
@@ -169,6 +170,11 @@ int64_t resident_bytes() {
     std::ifstream file("/proc/self/statm");
     int64_t pages = 0, resident = 0;
     return file >> pages >> resident ? resident * ::sysconf(_SC_PAGESIZE) : -1;
+}
+
+int64_t peak_bytes() {
+    struct rusage usage = {};
+    return ::getrusage(RUSAGE_SELF, &usage) == 0 ? int64_t{usage.ru_maxrss} * 1024 : -1;
 }
 
 }  // namespace samara::host

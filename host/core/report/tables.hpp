@@ -48,5 +48,7 @@ std::string progress_line(const ProgressState& state, int64_t width = 0);
 
 /// Memory of this process that is in RAM now, bytes; -1 if the system does not say.
 int64_t resident_bytes();
+/// The most that resident_bytes() has been, bytes.
+int64_t peak_bytes();
 
 }  // namespace samara::host

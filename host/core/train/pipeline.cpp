@@ -87,7 +87,7 @@ Data prepare_all(const Plan& plan,
                      [](const std::string& text) { log::warning(text); });
     Data data;
     data.tags = synthesis.tags();
-    data.train = prepare(plan.data, plan.seed, synthesis, encoder, store, hooks);
+    data.train = prepare(plan.data, plan.data.seed, synthesis, encoder, store, hooks);
     say("training data", data.train);
     data.summary["train"] = describe(data.train);
     for (const EvalSpec& spec : plan.evals) {
@@ -97,7 +97,7 @@ Data prepare_all(const Plan& plan,
                         registry,
                         hooks);
         Preparation prepared =
-            prepare(spec.data, plan.seed, own ? other : synthesis, encoder, store, hooks);
+            prepare(spec.data, spec.data.seed, own ? other : synthesis, encoder, store, hooks);
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
         add_tags(data.tags, other.tags());

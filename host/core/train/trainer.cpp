@@ -215,7 +215,8 @@ bool Trainer::train_step() {
     ++timed_steps_;
     folder_.timing({{{"step", step_},
                      {"seconds", seconds},
-                     {"tokens_per_second", static_cast<double>(tokens) / seconds}}});
+                     {"tokens_per_second", static_cast<double>(tokens) / seconds},
+                     {"peak_bytes", peak_bytes()}}});
     report("train",
            static_cast<int64_t>(groups.size()),
            static_cast<int64_t>(groups.size()),
@@ -224,6 +225,7 @@ bool Trainer::train_step() {
 }
 
 bool Trainer::evaluate(const EvalSet& set) {
+    const double start = now();
     const c10::NoGradGuard no_grad;
     const RunInfo where = info(true);
     std::vector<const Group*> groups;
@@ -268,7 +270,7 @@ bool Trainer::evaluate(const EvalSet& set) {
                                                    {"tag", relation.tag},
                                                    {"gap", gap.const_data_ptr<double>()[r++]}};
                     if (relation.flip != 0) {
-                        line["flip"] = relation.flip;
+                        line["flip"] = relation.flip;  // says which sign is right, or neither
                     }
                     gaps += line.dump() + "\n";
                 }
@@ -289,6 +291,10 @@ bool Trainer::evaluate(const EvalSet& set) {
     }
     folder_.write("eval/" + set.name + "-step-" + std::to_string(step_) + ".jsonl", gaps);
     folder_.metrics(row, "eval/" + set.name + "/", step_);
+    folder_.timing({{{"eval", set.name},
+                     {"step", step_},
+                     {"seconds", now() - start},
+                     {"peak_bytes", peak_bytes()}}});
     best_.observe(set.name, step_, row, weights());
     return true;
 }

@@ -1,0 +1,283 @@
+// samara ablate: runs the arms of an ablation, one process each, and reports.  What an arm is:
+// core/config/ablation.hpp; who is compared with whom: core/report.  No LibTorch here: the runs are
+// processes of the host (see front.cpp).
+#include "cli/children.hpp"
+#include "cli/cli.hpp"
+#include "core/config/ablation.hpp"
+#include "core/log/log.hpp"
+#include "core/report/render.hpp"
+#include "core/report/tables.hpp"
+#include "core/store/files.hpp"
+#include "runtime/error.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+namespace fs = std::filesystem;
+
+namespace samara::host::cli {
+namespace {
+
+struct Arguments : AblationArguments {
+    bool dry_run = false;
+};
+
+enum class State { fresh, unfinished, done, failed };
+
+const char* name_of(State state) {
+    return state == State::done         ? "done"
+           : state == State::unfinished ? "unfinished"
+           : state == State::failed     ? "failed"
+                                        : "to do";
+}
+
+// Done: equal configuration and done.json.  A folder with another configuration is an error.
+State state_of(const PlannedRun& run, std::vector<Problem>& problems) {
+    const std::string folder = run.plan.output;
+    if (!fs::exists(folder + "/config.toml")) {
+        return State::fresh;
+    }
+    const std::string was = read_file(folder + "/config.toml");
+    if (was == run.plan.resolved) {
+        return fs::exists(folder + "/done.json") ? State::done : State::unfinished;
+    }
+    std::string what = "the folder holds a run of another configuration";
+    for (const SettingChange& change :
+         differences(settings_of(was), settings_of(run.plan.resolved))) {
+        what += "; " + change.key + " was " + (change.was.empty() ? "not set" : change.was) +
+                ", now " + (change.is.empty() ? "not set" : change.is);
+    }
+    problems.push_back(
+        {Code::corrupt, what, folder, "remove the folder, or choose another output"});
+    return State::failed;
+}
+
+class Runner {
+public:
+    Runner(const Ablation& ablation, std::vector<PlannedRun> runs, const Common& common)
+        : ablation_(ablation), runs_(std::move(runs)), common_(common) {
+        std::vector<Problem> problems;
+        for (const PlannedRun& run : runs_) {
+            states_.push_back(state_of(run, problems));
+        }
+        if (!problems.empty()) {
+            throw Error(std::move(problems));
+        }
+    }
+
+    /// One row per arm: its runs and what it changes.
+    [[nodiscard]] std::string listing() const {
+        std::vector<std::vector<std::string>> rows;
+        const auto control = settings_of(runs_.front().plan.resolved);
+        for (size_t r = 0; r < runs_.size(); ++r) {
+            if (r == 0 || runs_[r].arm != runs_[r - 1].arm) {
+                std::string changes;
+                for (const SettingChange& change :
+                     differences(control, settings_of(runs_[r].plan.resolved))) {
+                    changes += (changes.empty() ? "" : ", ") + change.key + "=" +
+                               (change.is.empty() ? "(not set)" : change.is);
+                }
+                rows.push_back({runs_[r].arm, "", r == 0 ? "(control)" : changes});
+            }
+            rows.back()[1] += (rows.back()[1].empty() ? "" : ", ") + std::to_string(runs_[r].seed) +
+                              " " + name_of(states_[r]);
+        }
+        return text_table({"arm", "seeds", "changes"}, rows);
+    }
+
+    /// Runs what is not done.  Returns the exit status of the first failed run, 75 when stopped.
+    int run() {
+        const FolderLock lock(ablation_.output);
+        write_index();
+        say(std::to_string(runs_.size()) + " runs, " + std::to_string(count(State::done)) +
+            " done; folder " + ablation_.output);
+        for (size_t next = 0;;) {
+            while (next < runs_.size() && states_[next] == State::done) {
+                ++next;
+            }
+            if (next < runs_.size() && !cancelled() && children_.size() < allowed()) {
+                start(next++);
+                continue;
+            }
+            if (children_.size() == 0) {
+                break;
+            }
+            if (cancelled()) {
+                children_.stop();
+            }
+            if (const auto ended = children_.wait(0.2)) {
+                finish(*ended);
+            }
+        }
+        if (cancelled()) {
+            say("stopped; the same command continues");
+            return static_cast<int>(Code::preempted);
+        }
+        return status_;
+    }
+
+private:
+    static void say(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+
+    [[nodiscard]] int64_t count(State state) const {
+        return std::count(states_.begin(), states_.end(), state);
+    }
+
+    [[nodiscard]] std::string title(size_t r) const {
+        return "[" + std::to_string(r + 1) + "/" + std::to_string(runs_.size()) + "] " +
+               runs_[r].arm + " seed " + std::to_string(runs_[r].seed);
+    }
+
+    void write_index() const {
+        std::vector<IndexedRun> index;
+        for (const PlannedRun& run : runs_) {
+            index.push_back({run.arm,
+                             run.seed,
+                             fs::path(run.plan.output).lexically_relative(ablation_.output)});
+        }
+        host::write_index(ablation_.output, index);
+    }
+
+    // How many processes may run now.  The first goes alone until it trains: it builds the caches
+    // and measures the fp32 route for all.  With a budget it goes alone to its end, which tells
+    // what a run needs.
+    [[nodiscard]] size_t allowed() const {
+        const auto jobs = static_cast<size_t>(ablation_.jobs);
+        const bool warm =
+            ended_ > 0 || (first_ && fs::exists(runs_[*first_].plan.output + "/metrics.jsonl"));
+        if (!warm || (ablation_.memory_gib > 0 && peak_bytes_ == 0)) {
+            return 1;
+        }
+        if (ablation_.memory_gib > 0) {
+            const double fit = ablation_.memory_gib * (1 << 30) / peak_bytes_;
+            return std::clamp(static_cast<size_t>(fit), size_t{1}, jobs);
+        }
+        return jobs;
+    }
+
+    void start(size_t r) {
+        const PlannedRun& run = runs_[r];
+        fs::create_directories(run.plan.output);
+        std::vector<std::string> command = {host_binary(), "run", ablation_.base, "--resume"};
+        for (const std::string& set : run.set) {
+            command.insert(command.end(), {"--set", set});
+        }
+        for (const std::string& folder : common_.plugin_dirs) {
+            command.insert(command.end(), {"--plugin-dir", folder});
+        }
+        if (common_.allow_insecure) {
+            command.emplace_back("--allow-insecure-plugin-dir");
+        }
+        std::vector<std::string> environment;
+        if (ablation_.jobs > 1 && std::getenv("OMP_NUM_THREADS") == nullptr) {
+            const auto share =
+                std::max<int64_t>(1, std::thread::hardware_concurrency() / ablation_.jobs);
+            environment.push_back("OMP_NUM_THREADS=" + std::to_string(share));
+        }
+        const std::string log = run.plan.output + "/log.txt";
+        say(title(r) + (states_[r] == State::unfinished ? ": continues, log " : ": log ") + log);
+        children_.start(r, command, environment, log);
+        first_ = first_ ? first_ : r;
+    }
+
+    void finish(const EndedChild& child) {
+        const bool good = child.status == 0;
+        states_[child.id] = good ? State::done : State::failed;
+        ++ended_;
+        peak_bytes_ = std::max(peak_bytes_, child.peak_bytes);
+        if (good) {
+            seconds_ += child.seconds;
+            ++timed_;
+            const auto left = static_cast<double>(count(State::fresh) + count(State::unfinished));
+            std::string line = title(child.id) + ": done in " + duration_text(child.seconds) +
+                               ", peak " + bytes_text(static_cast<int64_t>(child.peak_bytes));
+            if (left > 0) {
+                const double at_once = static_cast<double>(std::max<size_t>(allowed(), 1));
+                line += " | " + std::to_string(static_cast<int64_t>(left)) + " left, about " +
+                        duration_text(seconds_ / static_cast<double>(timed_) * left / at_once);
+            }
+            say(line);
+        } else if (!cancelled()) {
+            const std::string log = runs_[child.id].plan.output + "/log.txt";
+            say(title(child.id) + ": failed with exit code " + std::to_string(child.status) +
+                "\n  " + child.last_error + "\n  log: " + log);
+            if (status_ == 0 || child.id < failed_) {
+                status_ = child.status;
+                failed_ = child.id;
+            }
+        }
+    }
+
+    const Ablation& ablation_;
+    std::vector<PlannedRun> runs_;
+    const Common& common_;
+    std::vector<State> states_;
+    Children children_;
+    std::optional<size_t> first_;  ///< the first run that this process started
+    int64_t ended_ = 0, timed_ = 0;
+    double seconds_ = 0, peak_bytes_ = 0;
+    int status_ = 0;
+    size_t failed_ = 0;
+};
+
+void write_report(const std::string& folder) {
+    const std::vector<RunRecord> runs = read_runs({folder});
+    const bool any =
+        std::any_of(runs.begin(), runs.end(), [](const RunRecord& run) { return run.finished; });
+    if (!any) {
+        log::warning("no run has finished: nothing to report");
+        return;
+    }
+    const Report report = compare_runs(runs);
+    const std::string text = report_text(report);
+    atomic_write(folder + "/report.txt", text);
+    atomic_write(folder + "/report.json", report_json(report));
+    atomic_write(folder + "/report.csv", report_csv(report));
+    atomic_write(folder + "/report.html",
+                 report_html(report, "Samara: " + fs::path(folder).filename().string()));
+    std::printf("%s\nreport: %s/report.html\n", text.c_str(), folder.c_str());
+}
+
+int do_ablate(const Arguments& arguments, const Common& common) {
+    const auto registry = open_registry(common);
+    Ablation ablation = read_ablation(arguments);
+    std::vector<PlannedRun> runs = plan_runs(ablation, *registry);
+    Runner runner(ablation, std::move(runs), common);
+    if (arguments.dry_run) {
+        std::fputs(runner.listing().c_str(), stdout);
+        return 0;
+    }
+    install_signal_handlers();
+    const int status = runner.run();
+    if (status != static_cast<int>(Code::preempted)) {
+        write_report(ablation.output);
+    }
+    return status;
+}
+
+}  // namespace
+
+void add_ablate(CLI::App& app, Common& common, Action& action) {
+    const auto arguments = std::make_shared<Arguments>();
+    CLI::App* verb = app.add_subcommand(
+        "ablate", "run arms of a configuration over seeds, and report; continues where it was");
+    verb->add_option("FILE", arguments->file, "an ablation, or a run's configuration (TOML)")
+        ->required();
+    verb->add_option("--set", arguments->set, "override a key in every arm (repeatable)");
+    verb->add_option("--vary", arguments->vary, "one arm per value: KEY=V1,V2 (repeatable)");
+    verb->add_option("--seeds", arguments->seeds, "1,2,3")->delimiter(',');
+    verb->add_option("--output", arguments->output, "the ablation's folder");
+    verb->add_option("--jobs", arguments->jobs, "processes at once; they share the threads");
+    verb->add_option(
+        "--memory-gib", arguments->memory_gib, "start no more processes than fit in this");
+    verb->add_flag("--dry-run", arguments->dry_run, "list the arms and what they change");
+    verb->callback([arguments, &common, &action] {
+        action = [arguments, &common] { return do_ablate(*arguments, common); };
+    });
+}
+
+}  // namespace samara::host::cli

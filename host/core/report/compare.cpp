@@ -1,0 +1,272 @@
+// Comparison of arms; see compare.hpp.
+#include "core/report/compare.hpp"
+
+#include "core/report/arms.hpp"
+#include "runtime/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace samara::host {
+namespace {
+
+constexpr int64_t kCurveResamples = 1000;  // bands are looked at, not read off
+
+const Evaluation* last_of(const RunRecord& run, const std::string& set) {
+    const auto found = run.evals.find(set);
+    return found == run.evals.end() || found->second.empty() ? nullptr : &found->second.back();
+}
+
+const Evaluation* at_step(const RunRecord& run, const std::string& set, int64_t step) {
+    const auto found = run.evals.find(set);
+    if (found != run.evals.end()) {
+        for (const Evaluation& evaluation : found->second) {
+            if (evaluation.step == step) {
+                return &evaluation;
+            }
+        }
+    }
+    return nullptr;
+}
+
+const Shares* shares_of(const Evaluation* evaluation, const std::string& tag) {
+    if (evaluation == nullptr) {
+        return nullptr;
+    }
+    const auto found = evaluation->tags.find(tag);
+    return found == evaluation->tags.end() ? nullptr : &found->second;
+}
+
+// One list per seed, of `arm` or of its difference from `control` (paired by record); nothing when
+// the records are not the same everywhere.
+std::optional<SeedSums> seed_sums(const std::vector<const Shares*>& arm,
+                                  const std::vector<const Shares*>& control = {}) {
+    SeedSums data;
+    for (const auto& [record, share] : *arm.front()) {
+        data.counts.push_back(share.count);
+    }
+    for (size_t s = 0; s < arm.size(); ++s) {
+        std::vector<double> sums;
+        size_t r = 0;
+        for (const auto& [record, share] : *arm[s]) {
+            const auto other =
+                control.empty() ? arm.front()->find(record) : control[s]->find(record);
+            const auto end = control.empty() ? arm.front()->end() : control[s]->end();
+            if (r == data.counts.size() || other == end || share.count != data.counts[r] ||
+                other->second.count != share.count) {
+                return std::nullopt;
+            }
+            sums.push_back(share.right - (control.empty() ? 0.0 : other->second.right));
+            ++r;
+        }
+        if (r != data.counts.size() ||
+            (!control.empty() && control[s]->size() != data.counts.size())) {
+            return std::nullopt;
+        }
+        data.sums.push_back(std::move(sums));
+    }
+    return data;
+}
+
+Verdict judge(const Difference& difference) {
+    if (difference.seeds < kSeedsForWinner) {
+        return Verdict::few_seeds;
+    }
+    return difference.interval.low > 0    ? Verdict::better
+           : difference.interval.high < 0 ? Verdict::worse
+                                          : Verdict::open;
+}
+
+class Comparison {
+public:
+    explicit Comparison(const std::vector<RunRecord>& runs) : arms_(group_arms(runs, out_.notes)) {}
+
+    Report build() {
+        for (const ArmRuns& arm : arms_) {
+            out_.arms.push_back(summarise(arm));
+        }
+        for (size_t a = 1; a < arms_.size(); ++a) {
+            reasons_.push_back(why_not_compared(arms_.front(), arms_[a]));
+            for (const std::string& reason : reasons_.back()) {
+                out_.notes.push_back("'" + arms_[a].name + "' is not compared with '" +
+                                     arms_.front().name + "': " + reason);
+            }
+        }
+        for (const auto& [set, tag] : sets_and_tags()) {
+            for (size_t a = 0; a < arms_.size(); ++a) {
+                add_cell(set, tag, a);
+            }
+        }
+        return std::move(out_);
+    }
+
+private:
+    [[nodiscard]] ArmSummary summarise(const ArmRuns& arm) const {
+        ArmSummary summary{arm.name, {}, {}, {}};
+        const auto n = static_cast<double>(arm.runs.size());
+        const auto add = [n](double& to, double value) {
+            to = value < 0 || std::isnan(to) ? std::numeric_limits<double>::quiet_NaN()
+                                             : to + value / n;
+        };
+        summary.cost.seconds = summary.cost.tokens = summary.cost.tree_tokens = 0;
+        for (const RunRecord* run : arm.runs) {
+            summary.seeds.push_back(run->seed);
+            add(summary.cost.seconds, run->cost.seconds);
+            add(summary.cost.tokens, run->cost.tokens);
+            add(summary.cost.tree_tokens, run->cost.tree_tokens);
+            summary.cost.peak_bytes = std::max(summary.cost.peak_bytes, run->cost.peak_bytes);
+        }
+        summary.changes = differences(arms_.front().runs.front()->config, arm.runs.front()->config);
+        return summary;
+    }
+
+    // Sets and tags as the control has them, then what only others have.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> sets_and_tags() const {
+        std::vector<std::pair<std::string, std::string>> out;
+        for (const ArmRuns& arm : arms_) {
+            for (const RunRecord* run : arm.runs) {
+                for (const auto& [set, evaluations] : run->evals) {
+                    for (const auto& [tag, shares] : evaluations.empty()
+                                                         ? std::map<std::string, Shares>{}
+                                                         : evaluations.back().tags) {
+                        const std::pair<std::string, std::string> pair(set, tag);
+                        if (std::find(out.begin(), out.end(), pair) == out.end()) {
+                            out.push_back(pair);
+                        }
+                    }
+                }
+            }
+        }
+        return out;
+    }
+
+    void add_cell(const std::string& set, const std::string& tag, size_t a) {
+        const ArmRuns& arm = arms_[a];
+        std::vector<const Shares*> shares;
+        Cell cell{set, tag, a, {}, 0, 0, 0, 0, 0, 0, std::nullopt};
+        std::vector<double> losses;
+        for (const RunRecord* run : arm.runs) {
+            const Evaluation* last = last_of(*run, set);
+            if (const Shares* found = shares_of(last, tag)) {
+                shares.push_back(found);
+                const auto loss = last->loss.find(tag);
+                losses.push_back(loss == last->loss.end() ? std::numeric_limits<double>::quiet_NaN()
+                                                          : loss->second);
+            }
+        }
+        if (shares.size() != arm.runs.size()) {
+            return;  // the arm has no such set or tag
+        }
+        const auto data = seed_sums(shares);
+        if (!data) {
+            out_.notes.push_back("'" + arm.name + "', " + set + ", " + tag +
+                                 ": the seeds saw different records; left out");
+            return;
+        }
+        cell.per_seed = per_seed(*data);
+        cell.mean = mean(cell.per_seed);
+        cell.sd = standard_deviation(cell.per_seed);
+        cell.loss = mean(losses);
+        cell.records = static_cast<int64_t>(data->counts.size());
+        for (const double count : data->counts) {
+            cell.relations += static_cast<int64_t>(count);
+        }
+        Curve curve = curve_of(set, tag, a);
+        cell.before = curve.points.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                           : curve.points.front().mean;
+        if (a > 0) {
+            cell.difference = difference_of(set, tag, a);
+        }
+        out_.cells.push_back(std::move(cell));
+        out_.curves.push_back(std::move(curve));
+    }
+
+    // Steps at which every seed of the arm was evaluated on the same records.
+    [[nodiscard]] Curve curve_of(const std::string& set, const std::string& tag, size_t a) const {
+        Curve curve{set, tag, a, {}};
+        for (const Evaluation& evaluation : arms_[a].runs.front()->evals.at(set)) {
+            std::vector<const Shares*> shares;
+            for (const RunRecord* run : arms_[a].runs) {
+                if (const Shares* s = shares_of(at_step(*run, set, evaluation.step), tag)) {
+                    shares.push_back(s);
+                }
+            }
+            const auto data =
+                shares.size() == arms_[a].runs.size() ? seed_sums(shares) : std::nullopt;
+            if (data) {
+                curve.points.push_back(
+                    {evaluation.step, mean(per_seed(*data)), bootstrap(*data, kCurveResamples)});
+            }
+        }
+        return curve;
+    }
+
+    std::optional<Difference> difference_of(const std::string& set,
+                                            const std::string& tag,
+                                            size_t a) {
+        if (!reasons_[a - 1].empty()) {
+            return std::nullopt;
+        }
+        std::vector<const Shares*> own, control;
+        for (const RunRecord* run : arms_[a].runs) {
+            for (const RunRecord* other : arms_.front().runs) {
+                const Shares* mine = shares_of(last_of(*run, set), tag);
+                const Shares* theirs = shares_of(last_of(*other, set), tag);
+                const bool same_data = mine != nullptr && theirs != nullptr &&
+                                       run->data.at("eval " + set) == other->data.at("eval " + set);
+                if (run->seed == other->seed && same_data) {
+                    own.push_back(mine);
+                    control.push_back(theirs);
+                }
+            }
+        }
+        const auto data = own.empty() ? std::nullopt : seed_sums(own, control);
+        if (!data) {
+            const std::string note = "'" + arms_[a].name + "' is not compared with '" +
+                                     arms_.front().name + "' on " + set +
+                                     ": no common seed with the same evaluation set";
+            if (said_.insert(note).second) {
+                out_.notes.push_back(note);
+            }
+            return std::nullopt;
+        }
+        Difference difference;
+        difference.seeds = own.size();
+        difference.per_seed = per_seed(*data);
+        difference.mean = mean(difference.per_seed);
+        difference.interval = bootstrap(*data, kResamples);
+        difference.verdict = judge(difference);
+        return difference;
+    }
+
+    Report out_;
+    std::vector<ArmRuns> arms_;
+    std::vector<std::vector<std::string>> reasons_;  ///< of every arm but the control
+    std::set<std::string> said_;
+};
+
+}  // namespace
+
+const char* name_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::few_seeds:
+            return "too few seeds";
+        case Verdict::open:
+            return "open";
+        case Verdict::better:
+            return "better";
+        case Verdict::worse:
+            return "worse";
+        case Verdict::none:
+            break;
+    }
+    return "";
+}
+
+Report compare_runs(const std::vector<RunRecord>& runs) {
+    return Comparison(runs).build();
+}
+
+}  // namespace samara::host

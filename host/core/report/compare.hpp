@@ -1,0 +1,72 @@
+// Runs to arms, and arms to a comparison with the first of them, the control: means over seeds,
+// differences paired by seed and record, learning curves, cost.  What may not be pooled or compared
+// is kept apart and said in `notes`.
+#pragma once
+#include "core/config/config.hpp"
+#include "core/report/bootstrap.hpp"
+#include "core/report/runs.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace samara::host {
+
+/// Fewer paired seeds than this name no winner.
+constexpr size_t kSeedsForWinner = 3;
+
+/// What the interval of a difference says of an arm.
+enum class Verdict { none, few_seeds, open, better, worse };
+/// "", "too few seeds", "open", "better", "worse".
+const char* name_of(Verdict verdict);
+
+struct Difference {
+    size_t seeds = 0;  ///< with which both arms were run
+    std::vector<double> per_seed;
+    double mean = 0;
+    Interval interval;  ///< 95 %
+    Verdict verdict = Verdict::none;
+};
+
+/// The last evaluation of one tag of one set by one arm.  Accuracies are fractions.
+struct Cell {
+    std::string set, tag;
+    size_t arm = 0;  ///< index into Report::arms
+    std::vector<double> per_seed;
+    double mean = 0, sd = 0;  ///< sd over seeds; NaN with one
+    double before = 0;        ///< mean before the first step
+    double loss = 0;          ///< mean loss, of the arm's own objectives; NaN: not recorded
+    int64_t records = 0, relations = 0;
+    std::optional<Difference> difference;  ///< from the control; none where it may not be compared
+};
+
+struct CurvePoint {
+    int64_t step = 0;
+    double mean = 0;
+    Interval interval;  ///< 95 %, over seeds and records
+};
+struct Curve {
+    std::string set, tag;
+    size_t arm = 0;
+    std::vector<CurvePoint> points;
+};
+
+struct ArmSummary {
+    std::string name;
+    std::vector<int64_t> seeds;
+    std::vector<SettingChange> changes;  ///< from the control
+    Cost cost;                           ///< mean of the seeds; the peak is their highest
+};
+
+struct Report {
+    std::vector<ArmSummary> arms;    ///< the first is the control
+    std::vector<Cell> cells;         ///< by set, tag and arm
+    std::vector<Curve> curves;       ///< in the same order
+    std::vector<std::string> notes;  ///< what was left out or kept apart, and why
+};
+
+/// Pure but for its notes' wording: depends on the runs alone.  Throws Error(Code::config) when no
+/// run is finished.
+Report compare_runs(const std::vector<RunRecord>& runs);
+
+}  // namespace samara::host

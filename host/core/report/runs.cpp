@@ -1,0 +1,182 @@
+// Reading run folders; see runs.hpp.
+#include "core/report/runs.hpp"
+
+#include "core/config/config.hpp"
+#include "core/store/files.hpp"
+#include "runtime/error.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace fs = std::filesystem;
+
+namespace samara::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json parse(const std::string& text, const std::string& file) {
+    try {
+        return Json::parse(text);
+    } catch (const Json::exception& error) {
+        throw Error(Code::corrupt, std::string("no JSON: ") + error.what(), file);
+    }
+}
+
+/// The rows of a JSONL file.  A last line without an end is left out: its writer was killed.
+std::vector<Json> read_rows(const std::string& file) {
+    std::vector<Json> rows;
+    const std::string text = read_file(file);
+    for (size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+        rows.push_back(
+            parse(text.substr(begin, end - begin), file + ":" + std::to_string(rows.size() + 1)));
+    }
+    return rows;
+}
+
+/// "held-out-step-30.jsonl" of set "held-out": 30; -1 for any other name.
+int64_t step_of(const std::string& name, const std::string& set) {
+    const std::string head = set + "-step-", tail = ".jsonl";
+    if (!name.starts_with(head) || !name.ends_with(tail) ||
+        name.size() <= head.size() + tail.size()) {
+        return -1;
+    }
+    const std::string digits = name.substr(head.size(), name.size() - head.size() - tail.size());
+    return digits.find_first_not_of("0123456789") == std::string::npos ? std::stoll(digits) : -1;
+}
+
+Evaluation read_evaluation(const std::string& file, int64_t step) {
+    Evaluation evaluation{step, {}, {}};
+    for (const Json& row : read_rows(file)) {
+        const double flip = row.value("flip", 0.0), gap = row.at("gap").get<double>();
+        if (flip == 0.5) {
+            continue;  // declared equal: neither answer is right
+        }
+        Share& share = evaluation.tags[row.at("tag")][row.at("record")];
+        const double signed_gap = flip < 0.5 ? gap : -gap;
+        share.right += signed_gap > 0 ? 1.0 : signed_gap == 0 ? 0.5 : 0.0;
+        share.count += 1;
+    }
+    return evaluation;
+}
+
+void read_evaluations(RunRecord& run) {
+    for (const auto& [name, key] : run.data) {
+        if (!name.starts_with("eval ")) {
+            continue;
+        }
+        const std::string set = name.substr(5);
+        std::vector<Evaluation>& list = run.evals[set];
+        for (const auto& entry : fs::directory_iterator(run.folder + "/eval")) {
+            if (const int64_t step = step_of(entry.path().filename().string(), set); step >= 0) {
+                list.push_back(read_evaluation(entry.path().string(), step));
+            }
+        }
+        std::sort(list.begin(), list.end(), [](const Evaluation& a, const Evaluation& b) {
+            return a.step < b.step;
+        });
+    }
+}
+
+void read_metrics(RunRecord& run) {
+    for (const Json& row : read_rows(run.folder + "/metrics.jsonl")) {
+        if (!row.contains("eval")) {
+            run.cost.tokens = std::max(run.cost.tokens, 0.0) + row.value("tokens", 0.0);
+            run.cost.tree_tokens =
+                std::max(run.cost.tree_tokens, 0.0) + row.value("tree_tokens", 0.0);
+            continue;
+        }
+        for (Evaluation& evaluation : run.evals[row["eval"]]) {
+            for (const auto& [key, value] : row.items()) {
+                if (evaluation.step == row["step"] && key.starts_with("loss/") &&
+                    value.is_number()) {
+                    evaluation.loss[key.substr(5)] = value;
+                }
+            }
+        }
+    }
+    for (const Json& row : read_rows(run.folder + "/timing.jsonl")) {
+        run.cost.seconds = std::max(run.cost.seconds, 0.0) + row.value("seconds", 0.0);
+        run.cost.peak_bytes = std::max(run.cost.peak_bytes, row.value("peak_bytes", -1.0));
+    }
+}
+
+void read_environment(RunRecord& run) {
+    const std::string file = run.folder + "/environment.json";
+    const Json environment = parse(read_file(file), file);
+    for (const auto& [key, value] : environment.items()) {
+        if (!value.is_object()) {
+            run.facts[key] = value.is_string() ? value.get<std::string>() : value.dump();
+        }
+    }
+    for (const auto& [id, plugin] : environment.at("plugins").items()) {
+        run.plugins[id] = plugin.at("sha256");
+    }
+    for (const auto& [name, set] : environment.at("data").items()) {
+        run.data[name] = set.at("cache_key");
+    }
+}
+
+}  // namespace
+
+RunRecord read_run(const std::string& folder) {
+    RunRecord run;
+    run.folder = fs::absolute(folder).lexically_normal().string();
+    if (run.folder.ends_with('/')) {
+        run.folder.pop_back();
+    }
+    if (!fs::is_regular_file(run.folder + "/config.toml")) {
+        throw Error(Code::config,
+                    "neither a run nor an ablation lies there",
+                    folder,
+                    "name folders that hold config.toml or ablation.json");
+    }
+    run.config = settings_of(read_file(run.folder + "/config.toml"));
+    run.seed = std::stoll(run.config.at("run.seed"));
+    run.finished = fs::exists(run.folder + "/done.json");
+    if (run.finished) {
+        try {
+            read_environment(run);
+            read_evaluations(run);
+            read_metrics(run);
+        } catch (const Json::exception& error) {
+            throw Error(Code::corrupt,
+                        std::string("a file of this run lacks something: ") + error.what(),
+                        run.folder);
+        }
+    }
+    return run;
+}
+
+void write_index(const std::string& folder, const std::vector<IndexedRun>& runs) {
+    Json list = Json::array();
+    for (const IndexedRun& run : runs) {
+        list.push_back({{"arm", run.arm}, {"seed", run.seed}, {"folder", run.folder}});
+    }
+    atomic_write(folder + "/ablation.json", Json({{"runs", list}}).dump(2) + "\n");
+}
+
+std::vector<RunRecord> read_runs(const std::vector<std::string>& folders) {
+    std::vector<RunRecord> runs;
+    for (const std::string& folder : folders) {
+        const std::string index = folder + "/ablation.json";
+        if (!fs::exists(index)) {
+            runs.push_back(read_run(folder));
+            continue;
+        }
+        const Json list = parse(read_file(index), index);
+        for (const Json& entry : list.at("runs")) {
+            const std::string path = folder + "/" + entry.at("folder").get<std::string>();
+            if (fs::exists(path + "/config.toml")) {
+                runs.push_back(read_run(path));
+                runs.back().arm = entry.at("arm");
+            }
+        }
+    }
+    return runs;
+}
+
+}  // namespace samara::host

@@ -1,0 +1,259 @@
+// Who is pooled with whom, who is compared with whom, and what the four forms of a report say.
+#include "core/report/compare.hpp"
+
+#include "core/report/render.hpp"
+#include "runtime/error.hpp"
+
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+using namespace samara::host;
+using Catch::Approx;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A finished run of 40 records with one relation each, of which the first `right` are right.
+RunRecord make_run(const std::string& arm, int64_t seed, int right, const std::string& beta) {
+    RunRecord run;
+    run.arm = arm;
+    run.seed = seed;
+    run.folder = "/runs/" + arm + "/seed-" + std::to_string(seed);
+    run.finished = true;
+    run.config = {{"objective.0.params.beta", beta},
+                  {"run.seed", std::to_string(seed)},
+                  {"run.output", run.folder}};
+    run.plugins = {{"samara.adamw", "aaaa"}, {"samara.mapl", "bbbb"}};
+    run.data = {{"train", "t"}, {"eval held-out", "h"}};
+    run.facts = {{"samara", "1"}, {"libtorch", "2"}, {"threads", "2"}};
+    for (const int64_t step : {0, 10}) {
+        Evaluation evaluation{step, {}, {{"base", 0.6}}};
+        for (int r = 0; r < 40; ++r) {
+            evaluation.tags["base"]["r" + std::to_string(r)] = {
+                r < (step == 0 ? 20 : right) ? 1.0 : 0.0, 1.0};
+        }
+        run.evals["held-out"].push_back(evaluation);
+    }
+    run.cost = {10.5, 1234, 617, 2000000001};
+    return run;
+}
+
+std::vector<RunRecord> two_arms(int seeds) {
+    std::vector<RunRecord> runs;
+    for (int seed = 1; seed <= seeds; ++seed) {
+        runs.push_back(make_run("control", seed, 20 + seed, "0.1"));
+    }
+    for (int seed = 1; seed <= seeds; ++seed) {
+        runs.push_back(make_run("other", seed, 36 + seed, "0.5"));
+    }
+    return runs;
+}
+
+bool says(const Report& report, const std::string& part) {
+    for (const std::string& note : report.notes) {
+        if (note.find(part) != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("Arms are compared with the first, paired by seed and record") {
+    const Report report = compare_runs(two_arms(3));
+    REQUIRE(report.arms.size() == 2);
+    CHECK(report.notes.empty());
+    CHECK(report.arms[0].name == "control");
+    CHECK(report.arms[1].seeds == std::vector<int64_t>{1, 2, 3});
+    REQUIRE(report.arms[1].changes.size() == 1);
+    CHECK(report.arms[1].changes[0].key == "objective.0.params.beta");
+    CHECK(report.arms[1].cost.seconds == Approx(10.5));
+    CHECK(report.arms[1].cost.peak_bytes == 2000000001);
+    REQUIRE(report.cells.size() == 2);
+    const Cell& cell = report.cells[1];
+    CHECK(cell.mean == Approx((37 + 38 + 39) / 120.0));
+    CHECK(cell.sd == Approx(1 / 40.0));
+    CHECK(cell.before == Approx(0.5));
+    CHECK(cell.loss == Approx(0.6));
+    CHECK(cell.relations == 40);
+    REQUIRE(cell.difference);
+    CHECK(cell.difference->seeds == 3);
+    CHECK(cell.difference->mean == Approx(16 / 40.0));
+    CHECK(cell.difference->per_seed.size() == 3);
+    // 16 of 40 records differ, in every seed alike: the interval is the binomial's, about
+    // 0.4 +- 1.96 * sqrt(0.4 * 0.6 / 40) = 0.4 +- 0.152.
+    CHECK(cell.difference->interval.low == Approx(0.248).margin(0.03));
+    CHECK(cell.difference->interval.high == Approx(0.552).margin(0.03));
+    CHECK(cell.difference->verdict == Verdict::better);
+    CHECK_FALSE(report.cells[0].difference);
+    REQUIRE(report.curves.size() == 2);
+    CHECK(report.curves[1].points[0].step == 0);
+    CHECK(report.curves[1].points[1].mean == Approx(cell.mean));
+}
+
+TEST_CASE("No winner is named below three seeds") {
+    const Report two = compare_runs(two_arms(2));
+    REQUIRE(two.cells[1].difference);
+    CHECK(two.cells[1].difference->interval.low > 0);
+    CHECK(two.cells[1].difference->verdict == Verdict::few_seeds);
+    std::vector<RunRecord> runs = two_arms(3);
+    runs.erase(runs.begin());  // the control lacks a seed: two pairs are left
+    CHECK(compare_runs(runs).cells[1].difference->verdict == Verdict::few_seeds);
+    CHECK(compare_runs(runs).cells[1].difference->seeds == 2);
+    // The other way round the arm is worse, and equal arms are open.
+    std::vector<RunRecord> turned = two_arms(3);
+    std::rotate(turned.begin(), turned.begin() + 3, turned.end());
+    CHECK(compare_runs(turned).cells[1].difference->verdict == Verdict::worse);
+    for (RunRecord& run : turned) {
+        run.evals = turned.front().evals;
+    }
+    CHECK(compare_runs(turned).cells[1].difference->verdict == Verdict::open);
+}
+
+TEST_CASE("Runs with other plugin files, data, versions or settings are not pooled silently") {
+    const auto split = [](const auto& change, const std::string& reason) {
+        std::vector<RunRecord> runs = two_arms(3);
+        change(runs[4]);
+        const Report report = compare_runs(runs);
+        CAPTURE(reason, report.notes);
+        CHECK(report.arms.size() == 3);
+        CHECK(report.arms.back().name == "other (2)");
+        CHECK(says(report, "'other (2)' is not pooled with 'other': " + reason));
+        return report;
+    };
+    const Report plugin = split([](RunRecord& run) { run.plugins["samara.adamw"] = "cccc"; },
+                                "the file of plugin samara.adamw is aaaa and cccc");
+    CHECK(says(plugin, "'other (2)' is not compared with 'control': the file of plugin"));
+    CHECK_FALSE(plugin.cells.back().difference);
+    split([](RunRecord& run) { run.data["train"] = "u"; }, "data of train is t and u");
+    split([](RunRecord& run) { run.facts["libtorch"] = "3"; }, "version of libtorch is 2 and 3");
+    split([](RunRecord& run) { run.config["train.max_steps"] = "3"; },
+          "train.max_steps is not set and 3");
+    const Report data = split([](RunRecord& run) { run.data["eval held-out"] = "i"; },
+                              "data of eval held-out is h and i");
+    CHECK(says(data, "no common seed with the same evaluation set"));
+}
+
+TEST_CASE("Arms may change plugins and data by their settings, but not behind them") {
+    std::vector<RunRecord> runs = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].plugins = {{"samara.adamw", "aaaa"}, {"samara.ipo", "dddd"}};
+        runs[r].config["synthesizer.1.params.count"] = "[1, 2]";
+        runs[r].data["train"] = "u";
+        runs[r].facts["threads"] = "1";
+    }
+    const Report by_settings = compare_runs(runs);
+    CHECK(by_settings.cells[1].difference);
+    CHECK(says(by_settings, "the runs differ in threads"));
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].config.erase("synthesizer.1.params.count");
+    }
+    const Report behind = compare_runs(runs);
+    CHECK_FALSE(behind.cells[1].difference);
+    CHECK(says(behind, "the configurations name the same training data, but it was t and u"));
+}
+
+TEST_CASE("Unfinished and repeated runs are left out and said; nothing finished is an error") {
+    std::vector<RunRecord> runs = two_arms(2);
+    runs[3].finished = false;
+    runs.push_back(runs[0]);
+    runs.back().folder = "/elsewhere/control";
+    const Report report = compare_runs(runs);
+    CHECK(report.arms[1].seeds == std::vector<int64_t>{1});
+    CHECK(says(report, "/runs/other/seed-2 is not finished"));
+    CHECK(says(report, "/elsewhere/control repeats seed 1 of 'control'"));
+    for (RunRecord& run : runs) {
+        run.finished = false;
+    }
+    CHECK_THROWS_AS(compare_runs(runs), Error);
+    // Outside an ablation an arm is named after its folder.
+    std::vector<RunRecord> alone = {make_run("", 1, 5, "1"), make_run("", 1, 6, "2")};
+    alone[0].folder = "/runs/first";
+    alone[1].folder = "/runs/second/seed-1";
+    CHECK(compare_runs(alone).arms[0].name == "first");
+    CHECK(compare_runs(alone).arms[1].name == "second");
+}
+
+TEST_CASE("Text, JSON and CSV say the same") {
+    std::vector<RunRecord> runs = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].arm = "a,\"b\" <i>";
+    }
+    const Report report = compare_runs(runs);
+    const std::string text = report_text(report);
+    CHECK(text.find("+40.0") != std::string::npos);
+    CHECK(text.find("better") != std::string::npos);
+    CHECK(text.find("objective.0.params.beta = 0.5   (control: 0.1)") != std::string::npos);
+    CHECK(text.find("1.9 GiB") != std::string::npos);
+    const auto json = nlohmann::json::parse(report_json(report));
+    CHECK(json["control"] == "control");
+    CHECK(json["results"][1]["arm"] == "a,\"b\" <i>");
+    CHECK(json["results"][1]["difference"]["mean"].get<double>() == Approx(0.4));
+    CHECK(json["results"][0]["difference"].is_null());
+    CHECK(json["arms"][1]["changes"][0]["arm"] == "0.5");
+    const std::string csv = report_csv(report);
+    CHECK(csv.find("\r\nheld-out,base,\"a,\"\"b\"\" <i>\",3,40,40,0.9") != std::string::npos);
+    CHECK(csv.find(",better,10.5,1234.0,617.0,2000000001.0\r\n") != std::string::npos);
+    const std::string page = report_html(report, "x & <y>");
+    CHECK(page.find("<title>x &amp; &lt;y&gt;</title>") != std::string::npos);
+    CHECK(page.find("a,&quot;b&quot; &lt;i&gt;") != std::string::npos);
+    CHECK(page.find("<i>") == std::string::npos);
+    CHECK(page.find("<script") == std::string::npos);
+    CHECK(page.find("http") == std::string::npos);  // nothing is fetched
+}
+
+TEST_CASE(
+    "A run's folder is read: ties are half, equal pairs do not count, a cut line is left out") {
+    std::string name = (fs::temp_directory_path() / "samara-runs-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    const fs::path folder = name;
+    fs::create_directory(folder / "eval");
+    const auto write = [&](const std::string& file, const std::string& bytes) {
+        std::ofstream(folder / file) << bytes;
+    };
+    CHECK_THROWS_AS(read_run(folder.string()), Error);
+    write("config.toml", "[run]\noutput = \"x\"\nseed = 4\n");
+    CHECK_FALSE(read_run(folder.string()).finished);
+    write("done.json", "{}");
+    write("environment.json",
+          R"({"samara": "1", "threads": 2, "plugins": {"p": {"sha256": "ab"}},
+              "data": {"train": {"cache_key": "t"}, "eval a-step-1": {"cache_key": "e"}}})");
+    write("metrics.jsonl",
+          "{\"eval\": \"a-step-1\", \"step\": 2, \"loss/base\": 0.5}\n"
+          "{\"step\": 1, \"tokens\": 10, \"tree_tokens\": 6}\n"
+          "{\"step\": 2, \"tokens\": 20, \"tree_tokens\": 9}\n");
+    write("timing.jsonl",
+          "{\"step\": 1, \"seconds\": 1.5, \"peak_bytes\": 7}\n"
+          "{\"step\": 2, \"seconds\": 2.0, \"peak_bytes\": 9}\n{\"step\": 3, \"sec");
+    write("eval/a-step-1-step-2.jsonl",
+          "{\"record\":\"x\",\"tag\":\"base\",\"gap\":1.0}\n"
+          "{\"record\":\"x\",\"tag\":\"base\",\"gap\":0.0}\n"
+          "{\"record\":\"y\",\"tag\":\"base\",\"gap\":-1.0}\n"
+          "{\"record\":\"y\",\"tag\":\"base\",\"gap\":-1.0,\"flip\":0.9}\n"
+          "{\"record\":\"y\",\"tag\":\"base\",\"gap\":3.0,\"flip\":0.5}\n");
+    const RunRecord run = read_run(folder.string());
+    CHECK(run.seed == 4);
+    CHECK(run.plugins.at("p") == "ab");
+    CHECK(run.data.at("train") == "t");
+    CHECK(run.facts.at("threads") == "2");
+    const Evaluation& evaluation = run.evals.at("a-step-1").at(0);
+    CHECK(evaluation.step == 2);
+    CHECK(evaluation.tags.at("base").at("x").right == 1.5);
+    CHECK(evaluation.tags.at("base").at("y").right == 1.0);
+    CHECK(evaluation.tags.at("base").at("y").count == 2.0);
+    CHECK(evaluation.loss.at("base") == 0.5);
+    CHECK(run.cost.seconds == 3.5);
+    CHECK(run.cost.tokens == 30);
+    CHECK(run.cost.tree_tokens == 15);
+    CHECK(run.cost.peak_bytes == 9);
+    write("environment.json", "{");
+    CHECK_THROWS_AS(read_run(folder.string()), Error);
+    fs::remove_all(folder);
+}

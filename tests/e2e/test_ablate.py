@@ -1,0 +1,253 @@
+"""Ablations with a tiny model: arms and seeds, kill and continue, a failing arm, shared caches, and the four reports."""
+import csv
+import html.parser
+import json
+import os
+import signal
+import statistics
+import subprocess
+import time
+
+from support import ROOT, SAMARA, Case, main, rows, samara, tiny_model, write_config
+
+ABLATION = """
+base = "run.toml"
+output = "{output}"
+seeds = [1, 2, 3]
+jobs = {jobs}
+[set]
+train.max_steps = 4
+eval.0.every_steps = 2
+eval.0.max_records = 8
+[arms.plain]
+objective.0.tags = {{ base = 1.0, intra = 0.0, inter = 0.0 }}
+[arms.mapl]
+{more}
+"""
+
+
+class Page(html.parser.HTMLParser):
+    """Elements that do not close in order, tags, and text of a page."""
+
+    VOID = {"meta", "line", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong, self.seen, self.attributes, self.text = [], [], [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.attributes += [(tag, *a) for a in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append(tag)
+        self.attributes += [(tag, *a) for a in attrs]
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class Ablate(Case):
+    def setUp(self):
+        super().setUp()
+        self.model = tiny_model(self.folder / "model")
+        write_config(self.folder, self.model, self.folder / "unused")
+        self.out = self.folder / "abl"
+
+    def ablation(self, jobs=1, more="", name="abl"):
+        file = self.folder / f"{name}.toml"
+        file.write_text(ABLATION.format(output=self.folder / name, jobs=jobs, more=more))
+        return file
+
+    def test_arms_over_seeds_share_caches_and_are_reported(self):
+        file = self.ablation()
+        listed = samara("ablate", file, "--dry-run", env=self.env).stdout
+        self.assertIn("objective.0.tags.intra=1.0", listed)
+        self.assertFalse(self.out.exists())
+        done = samara("ablate", file, env=self.env)
+        self.assertIn("left, about", done.stderr)
+        self.check_caches()
+        self.check_numbers(json.loads((self.out / "report.json").read_text()))
+        text = (self.out / "report.txt").read_text()
+        self.assertIn(text, done.stdout)
+        self.assertEqual(samara("report", self.out, env=self.env).stdout, text)
+        self.check_csv()
+        self.check_page(self.out / "report.html")
+        # Each arm is what `samara run` makes of the same --set options.
+        same = ["--set", "train.max_steps=4", "--set", "eval.0.every_steps=2", "--set", "eval.0.max_records=8"]
+        samara("run", self.folder / "run.toml", *same, "--set", "run.seed=2", "--set", f"run.output={self.folder / 'alone'}",
+               env=self.env)
+        for name in ("metrics.jsonl", "model/model.safetensors"):
+            self.assertEqual((self.folder / "alone" / name).read_bytes(), (self.out / "mapl/seed-2" / name).read_bytes())
+        # Again: nothing is run, the report is the same.
+        again = samara("ablate", file, env=self.env)
+        self.assertIn("6 runs, 6 done", again.stderr)
+        self.assertNotIn("[1/6]", again.stderr)
+        self.assertEqual((self.out / "report.txt").read_text(), text)
+        # Two ablations that name the same folder but not the same runs are not mixed.
+        file.write_text(file.read_text().replace("max_steps = 4", "max_steps = 3"))
+        other = samara("ablate", file, env=self.env, check=False)
+        self.assertEqual(other.returncode, 8)
+        self.assertIn("train.max_steps was 4, now 3", other.stderr)
+
+    def check_caches(self):
+        keys = set()
+        for run, log in sorted((p.parent, p.read_text()) for p in self.out.glob("*/*/log.txt")):
+            environment = json.loads((run / "environment.json").read_text())
+            keys.add(tuple(part["cache_key"] for part in environment["data"].values()))
+            first = run.name == "seed-1" and run.parent.name == "plain"
+            self.assertEqual(log.count("reused from the cache"), 0 if first else 2, run)
+        self.assertEqual(len(keys), 1)
+
+    def check_numbers(self, report):
+        """Accuracies and differences again, from the gaps on disk."""
+        self.assertEqual(report["control"], "plain")
+        self.assertEqual(len(report["results"]), 6)
+        for row in report["results"]:
+            means = {arm: [] for arm in ("plain", row["arm"])}
+            for arm in means:
+                for seed in (1, 2, 3):
+                    gaps = [g["gap"] for g in rows(self.out / f"{arm}/seed-{seed}/eval/held-out-step-4.jsonl")
+                            if g["tag"] == row["tag"]]
+                    means[arm].append(sum(g > 0 for g in gaps) / len(gaps))
+            self.assertAlmostEqual(row["accuracy"], statistics.mean(means[row["arm"]]))
+            self.assertAlmostEqual(row["sd"], statistics.stdev(means[row["arm"]]))
+            losses = [r[f"loss/{row['tag']}"] for seed in (1, 2, 3) for r in
+                      rows(self.out / f"{row['arm']}/seed-{seed}/metrics.jsonl") if "eval" in r and r["step"] == 4]
+            self.assertAlmostEqual(row["loss"], statistics.mean(losses))
+            if row["arm"] == "plain":
+                self.assertIsNone(row["difference"])
+                continue
+            pairs = [a - b for a, b in zip(means[row["arm"]], means["plain"])]
+            self.assertAlmostEqual(row["difference"]["mean"], statistics.mean(pairs))
+            self.assertEqual(row["difference"]["seeds"], 3)
+            self.assertLessEqual(row["difference"]["low"], row["difference"]["mean"])
+            self.assertGreaterEqual(row["difference"]["high"], row["difference"]["mean"])
+            self.assertIn(row["difference"]["verdict"], ("open", "better", "worse"))
+        for arm in report["arms"]:
+            tokens = [sum(r["tokens"] for r in rows(self.out / f"{arm['name']}/seed-{seed}/metrics.jsonl") if "eval" not in r)
+                      for seed in (1, 2, 3)]
+            self.assertAlmostEqual(arm["tokens"], statistics.mean(tokens), places=6)
+            self.assertGreater(arm["tokens"], arm["tree_tokens"])
+            self.assertGreater(arm["seconds"], 0)
+            self.assertGreater(arm["peak_bytes"], 50 << 20)
+        self.assertLess(report["arms"][0]["tokens"], report["arms"][1]["tokens"] / 2)  # weight 0 leaves the batches
+        self.assertEqual([p["step"] for p in report["curves"][0]["points"]], [0, 2, 4])
+        self.assertEqual(report["notes"], [])
+
+    def check_csv(self):
+        table = list(csv.DictReader((self.out / "report.csv").read_text().splitlines()))
+        report = json.loads((self.out / "report.json").read_text())
+        self.assertEqual(len(table), 6)
+        for line, row in zip(table, report["results"]):
+            self.assertEqual((line["set"], line["tag"], line["arm"]), (row["set"], row["tag"], row["arm"]))
+            self.assertEqual(float(line["accuracy"]), row["accuracy"])
+            self.assertEqual(line["difference"], "" if row["difference"] is None else str(row["difference"]["mean"]))
+
+    def check_page(self, file):
+        page = Page()
+        page.feed(file.read_text())
+        self.assertEqual((page.open, page.wrong), ([], []))
+        self.assertEqual(page.seen.count("svg"), 3)
+        self.assertEqual(page.seen.count("polyline"), 6)
+        self.assertEqual(page.seen.count("polygon"), 6)
+        self.assertNotIn("script", page.seen)
+        self.assertFalse([a for a in page.attributes if a[1] in ("src", "href") or a[1].startswith("on")])
+        self.assertIn("prefers-color-scheme: dark", page.text)
+        for _, name, value in page.attributes:
+            if name == "points":
+                for point in value.split():
+                    x, y = map(float, point.split(","))
+                    self.assertTrue(0 <= x <= 560 and 0 <= y <= 260, point)
+
+    def start(self, file, *more):
+        return subprocess.Popen([SAMARA, "ablate", file, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, **self.env})
+
+    def test_a_stopped_or_killed_ablation_continues(self):
+        samara("ablate", self.ablation(name="left_alone"), "--seeds", "1,2", env=self.env)
+        file = self.ablation()
+        for number, line in ((signal.SIGTERM, 1), (signal.SIGKILL, 2), (signal.SIGTERM, 0)):
+            process = self.start(file, "--seeds", "1,2")
+            for said in process.stderr:
+                if said.startswith("[") and "log" in said:
+                    line -= 1
+                if line < 0:
+                    break
+            time.sleep(0.7)  # within a run
+            process.send_signal(number)
+            process.communicate()
+            self.assertEqual(process.returncode, 75 if number == signal.SIGTERM else -9)
+        done = samara("ablate", file, "--seeds", "1,2", env=self.env)
+        self.assertRegex(done.stderr, r"4 runs, [1-4] done")
+        for arm in ("plain", "mapl"):
+            for seed in (1, 2):
+                for name in ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-4.jsonl"):
+                    part = f"{arm}/seed-{seed}/{name}"
+                    self.assertEqual((self.out / part).read_bytes(), (self.folder / "left_alone" / part).read_bytes(), part)
+        self.assertIn("too few seeds", done.stdout)
+
+    def test_a_failing_arm_does_not_stop_the_others(self):
+        file = self.ablation(jobs=2, more="[arms.broken]\ntrain.max_grad_norm = 0\nschedule.learning_rate = 1e30\n"
+                                          "[arms.last]\nschedule.kind = \"linear\"\n")
+        done = samara("ablate", file, "--seeds", "1", env=self.env, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn("broken seed 1: failed with exit code 7", done.stderr)
+        self.assertIn("error[non-finite]", done.stderr)
+        self.assertTrue((self.out / "broken/seed-1/log.txt").exists())
+        report = json.loads((self.out / "report.json").read_text())
+        self.assertEqual([arm["name"] for arm in report["arms"]], ["plain", "mapl", "last"])
+        self.assertTrue(any("broken/seed-1 is not finished" in note for note in report["notes"]))
+        threads = {json.loads(p.read_text())["threads"] for p in self.out.glob("*/*/environment.json")}
+        self.assertEqual(threads, {max(1, len(os.sched_getaffinity(0)) // 2)})
+
+    def test_mistakes_are_named_before_anything_runs(self):
+        file = self.ablation(more="[arms.a]\nobjective.0.pluginn = \"x\"\n[arms.b]\ntrain.mix = \"no\"\n")
+        done = samara("ablate", file, env=self.env, check=False)
+        self.assertEqual(done.returncode, 2)
+        for place in (":14:13", ":16:7"):
+            self.assertIn(str(file) + place, done.stderr)
+        self.assertFalse(self.out.exists())
+        self.assertEqual(samara("report", self.folder, env=self.env, check=False).returncode, 2)
+
+    def test_values_on_the_command_line(self):
+        """A sweep without a second file; several processes with a memory budget; reports of other runs."""
+        out = self.folder / "sweep"
+        samara("ablate", self.folder / "run.toml", "--vary", "objective.0.plugin=samara.mapl,samara.bradley_terry", "--set",
+               "train.max_steps=2", "--set", "eval.0.max_records=4", "--seeds", "4", "--output", out, "--jobs", "2",
+               "--memory-gib", "100", env=self.env)
+        self.assertEqual({p.name for p in out.iterdir() if p.is_dir()}, {"samara.mapl", "samara.bradley_terry"})
+        # Folders of runs, in the order given: the first is the control, and its plugins are not the second's.
+        text = samara("report", out / "samara.bradley_terry/seed-4", out / "samara.mapl/seed-4", env=self.env).stdout
+        self.assertIn("Difference: accuracy minus that of 'samara.bradley_terry'", text)
+        self.assertIn("too few seeds", text)
+        environment = out / "samara.mapl/seed-4/environment.json"
+        changed = json.loads(environment.read_text())
+        changed["plugins"]["samara.adamw"]["sha256"] = "0" * 64
+        environment.write_text(json.dumps(changed))
+        text = samara("report", out, env=self.env).stdout
+        self.assertIn("is not compared with 'samara.mapl': the file of plugin samara.adamw", text)
+
+    def test_reference_log_probs_are_shared_between_arms_and_seeds(self):
+        config = (self.folder / "run.toml").read_text().replace('"reward"', '"dpo"').replace("[data]\n", "[data]\nmax_records = 8\n")
+        (self.folder / "run.toml").write_text(config)
+        out = self.folder / "dpo"
+        # A whole epoch: every seed reaches the same groups.
+        samara("ablate", self.folder / "run.toml", "--vary", "objective.0.params.beta=0.1,0.5", "--seeds", "1,2", "--set",
+               "train.max_steps=2", "--set", "eval.0.max_records=4", "--output", out, env=self.env)
+        counts = [log.read_text().count("reference log-probs reused") for log in sorted(out.glob("*/*/log.txt"))]
+        self.assertEqual(sorted(counts), [0, 2, 2, 2])
+
+    def test_the_shipped_ablation_is_sound(self):
+        done = samara("ablate", ROOT / "configs/ablations/quickstart.toml", "--dry-run", cwd=self.folder)
+        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()], ["arm", "plain", "mapl", "intra"])
+
+
+if __name__ == "__main__":
+    main()
