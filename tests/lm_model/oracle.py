@@ -13,7 +13,7 @@ import sys
 import torch
 from safetensors.torch import save_file
 from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM,
-                          AutoModelForSequenceClassification, LlamaConfig, Qwen2Config)
+                          AutoModelForSequenceClassification, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config)
 
 VOCABULARY = 97  # not a multiple of any vector width; neither are the widths below
 
@@ -24,6 +24,11 @@ def shape(**changes):
                 initializer_range=0.15, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2,
                 pad_token_id=None)
     return base | changes
+
+
+def llama3_rope(factor, low, high, original):
+    return {"rope_type": "llama3", "rope_theta": 900.0, "factor": factor, "low_freq_factor": low,
+            "high_freq_factor": high, "original_max_position_embeddings": original}
 
 
 CASES = {
@@ -43,6 +48,23 @@ CASES = {
     "llama_f16": (LlamaConfig, shape(tie_word_embeddings=True), "lm", torch.float16),
     "llama_reward": (LlamaConfig, shape(num_labels=1), "reward", torch.float32),
     "qwen2_reward": (Qwen2Config, shape(num_labels=1, tie_word_embeddings=True), "reward", torch.float32),
+    # Wavelengths on both sides of the ramp and in it; the second is spelled as transformers 4 does.
+    "llama_rope3": (LlamaConfig, shape(hidden_size=72, num_attention_heads=6, num_key_value_heads=6,
+                                       rope_parameters=llama3_rope(3.0, 1.0, 4.0, 64)), "lm", torch.float32),
+    "llama_rope3_spelling_4": (LlamaConfig, shape(head_dim=22, rope_parameters=llama3_rope(8.0, 1.5, 3.0, 40)), "lm",
+                               torch.float32),
+    "mistral_window": (MistralConfig, shape(sliding_window=37), "lm", torch.float32),
+    "mistral_no_window": (MistralConfig, shape(sliding_window=None, head_dim=18, num_key_value_heads=1), "lm",
+                          torch.float32),
+    "qwen2_windows": (Qwen2Config, shape(use_sliding_window=True, sliding_window=21, max_window_layers=1), "lm",
+                      torch.float32),
+    "qwen3_tied": (Qwen3Config, shape(head_dim=14, tie_word_embeddings=True), "lm", torch.float32),
+    "qwen3_biases": (Qwen3Config, shape(head_dim=22, num_key_value_heads=1, attention_bias=True), "lm", torch.float32),
+    "qwen3_windows": (Qwen3Config, shape(head_dim=10, num_key_value_heads=4, use_sliding_window=True,
+                                         sliding_window=130, layer_types=["sliding_attention", "full_attention",
+                                                                          "sliding_attention"]), "lm", torch.float32),
+    "mistral_reward": (MistralConfig, shape(num_labels=1, sliding_window=50), "reward", torch.float32),
+    "qwen3_reward": (Qwen3Config, shape(num_labels=1, head_dim=14), "reward", torch.float32),
     "llama_base": (LlamaConfig, shape(), "base", torch.float32),
 }
 
@@ -97,8 +119,9 @@ def old_spelling(folder):
     """config.json as transformers 4 writes it."""
     path = os.path.join(folder, "config.json")
     config = json.load(open(path))
-    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
-    config["rope_scaling"] = None
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope.pop("rope_theta")
+    config["rope_scaling"] = rope if rope["rope_type"] != "default" else None
     config["torch_dtype"] = config.pop("dtype")
     json.dump(config, open(path, "w"))
 
@@ -113,7 +136,7 @@ def make(out):
         model.to(dtype).save_pretrained(folder)
         # The file's rounded values, computed in float32 with rotation angles that were never rounded.
         model = opener.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-        if name == "llama_spelling_4":
+        if name.endswith("spelling_4"):
             old_spelling(folder)
         rows = candidates(number)
         coefficients = [0.5, -1.0, 0.25, 1.5, -0.75, 0.3, 1.0, -0.2]

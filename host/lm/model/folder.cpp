@@ -20,7 +20,7 @@ std::string prefix_of(const SafetensorsFile& file) {
     throw Error(Code::corrupt,
                 "no tensor '...embed_tokens.weight'",
                 file.path(),
-                "the file does not hold a Llama or Qwen2 model");
+                "the file holds no decoder of a family that is computed here");
 }
 
 std::string weights_file(const std::string& folder) {
