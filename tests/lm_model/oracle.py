@@ -3,6 +3,7 @@
 make OUT             writes one folder per case: a checkpoint, case.json (the candidates and the coefficients of the
                      loss) and reference.safetensors (scores or log-probabilities, hidden states, gradients)
 open FOLDER IN OUT   opens a saved reward model, scores the sequences of IN in one padded batch, writes them to OUT
+shard FOLDER OUT     writes the checkpoint again in many small files
 head SEED N RANGE    prints the first N values of a score head drawn from SEED, in Python's own integers
 fields FOLDER        prints the architecture, dtype, label count and pad id that transformers reads
 """
@@ -155,6 +156,11 @@ def open_saved(folder, rows_file, out):
         save_file({"scores": model(input_ids=ids, attention_mask=mask).logits[:, 0].contiguous()}, out)
 
 
+def shard(folder, out):
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.save_pretrained(out, max_shard_size="9KB")
+
+
 def fields(folder):
     config = AutoConfig.from_pretrained(folder)
     print(json.dumps({"architectures": config.architectures, "labels": config.num_labels,
@@ -181,4 +187,4 @@ def head(seed, count, spread):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"make": make, "open": open_saved, "fields": fields, "head": head}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "open": open_saved, "fields": fields, "shard": shard, "head": head}[sys.argv[1]](*sys.argv[2:])
