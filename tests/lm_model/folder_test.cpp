@@ -67,8 +67,18 @@ std::unique_ptr<LanguageModel> open_changed(const std::string& folder) {
 }  // namespace
 
 TEST_CASE("a saved reward model gives transformers the same scores in a padded batch") {
-    const std::string name =
-        GENERATE("llama_reward", "qwen2_reward", "llama_base", "llama_spelling_4", "qwen2_untied");
+    const std::string name = GENERATE("llama_reward",
+                                      "qwen2_reward",
+                                      "mistral_reward",
+                                      "qwen3_reward",
+                                      "llama_base",
+                                      "llama_spelling_4",
+                                      "qwen2_untied",
+                                      "llama_rope3",
+                                      "llama_rope3_spelling_4",
+                                      "qwen2_windows",
+                                      "qwen3_windows",
+                                      "mistral_no_window");
     INFO(name);
     const TemporaryFolder saved;
     const auto model = open_changed(case_folder(name));
@@ -80,7 +90,8 @@ TEST_CASE("a saved reward model gives transformers the same scores in a padded b
     CHECK((reopened(saved.path(), group) - ours).abs().max().item<double>() < 1e-4);
 
     const auto fields = json::parse(run_oracle({"fields", saved.path()}));
-    const std::string stem = name.starts_with("qwen2") ? "Qwen2" : "Llama";
+    std::string stem = name.substr(0, name.find('_'));
+    stem[0] = static_cast<char>(std::toupper(stem[0]));
     CHECK(fields["architectures"] == json::array({stem + "ForSequenceClassification"}));
     CHECK(fields["labels"] == 1);
     CHECK(fields["dtype"] == "torch.float32");

@@ -3,6 +3,7 @@
 make OUT             writes one folder per case: a checkpoint, case.json (the candidates and the coefficients of the
                      loss) and reference.safetensors (scores or log-probabilities, hidden states, gradients)
 open FOLDER IN OUT   opens a saved reward model, scores the sequences of IN in one padded batch, writes them to OUT
+shard FOLDER OUT     writes the checkpoint again in many small files
 head SEED N RANGE    prints the first N values of a score head drawn from SEED, in Python's own integers
 warp FILE            prints the probabilities that the temperature, top-k and top-p warpers leave of FILE's logits
 fields FOLDER        prints the architecture, dtype, label count and pad id that transformers reads
@@ -14,7 +15,7 @@ import sys
 import torch
 from safetensors.torch import save_file
 from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM,
-                          AutoModelForSequenceClassification, LlamaConfig, Qwen2Config)
+                          AutoModelForSequenceClassification, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config)
 
 VOCABULARY = 97  # not a multiple of any vector width; neither are the widths below
 
@@ -25,6 +26,11 @@ def shape(**changes):
                 initializer_range=0.15, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2,
                 pad_token_id=None)
     return base | changes
+
+
+def llama3_rope(factor, low, high, original):
+    return {"rope_type": "llama3", "rope_theta": 900.0, "factor": factor, "low_freq_factor": low,
+            "high_freq_factor": high, "original_max_position_embeddings": original}
 
 
 CASES = {
@@ -44,6 +50,23 @@ CASES = {
     "llama_f16": (LlamaConfig, shape(tie_word_embeddings=True), "lm", torch.float16),
     "llama_reward": (LlamaConfig, shape(num_labels=1), "reward", torch.float32),
     "qwen2_reward": (Qwen2Config, shape(num_labels=1, tie_word_embeddings=True), "reward", torch.float32),
+    # Wavelengths on both sides of the ramp and in it; the second is spelled as transformers 4 does.
+    "llama_rope3": (LlamaConfig, shape(hidden_size=72, num_attention_heads=6, num_key_value_heads=6,
+                                       rope_parameters=llama3_rope(3.0, 1.0, 4.0, 64)), "lm", torch.float32),
+    "llama_rope3_spelling_4": (LlamaConfig, shape(head_dim=22, rope_parameters=llama3_rope(8.0, 1.5, 3.0, 40)), "lm",
+                               torch.float32),
+    "mistral_window": (MistralConfig, shape(sliding_window=37), "lm", torch.float32),
+    "mistral_no_window": (MistralConfig, shape(sliding_window=None, head_dim=18, num_key_value_heads=1), "lm",
+                          torch.float32),
+    "qwen2_windows": (Qwen2Config, shape(use_sliding_window=True, sliding_window=21, max_window_layers=1), "lm",
+                      torch.float32),
+    "qwen3_tied": (Qwen3Config, shape(head_dim=14, tie_word_embeddings=True), "lm", torch.float32),
+    "qwen3_biases": (Qwen3Config, shape(head_dim=22, num_key_value_heads=1, attention_bias=True), "lm", torch.float32),
+    "qwen3_windows": (Qwen3Config, shape(head_dim=10, num_key_value_heads=4, use_sliding_window=True,
+                                         sliding_window=130, layer_types=["sliding_attention", "full_attention",
+                                                                          "sliding_attention"]), "lm", torch.float32),
+    "mistral_reward": (MistralConfig, shape(num_labels=1, sliding_window=50), "reward", torch.float32),
+    "qwen3_reward": (Qwen3Config, shape(num_labels=1, head_dim=14), "reward", torch.float32),
     "llama_base": (LlamaConfig, shape(), "base", torch.float32),
 }
 
@@ -98,8 +121,9 @@ def old_spelling(folder):
     """config.json as transformers 4 writes it."""
     path = os.path.join(folder, "config.json")
     config = json.load(open(path))
-    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
-    config["rope_scaling"] = None
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope.pop("rope_theta")
+    config["rope_scaling"] = rope if rope["rope_type"] != "default" else None
     config["torch_dtype"] = config.pop("dtype")
     json.dump(config, open(path, "w"))
 
@@ -114,7 +138,7 @@ def make(out):
         model.to(dtype).save_pretrained(folder)
         # The file's rounded values, computed in float32 with rotation angles that were never rounded.
         model = opener.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-        if name == "llama_spelling_4":
+        if name.endswith("spelling_4"):
             old_spelling(folder)
         rows = candidates(number)
         coefficients = [0.5, -1.0, 0.25, 1.5, -0.75, 0.3, 1.0, -0.2]
@@ -148,6 +172,11 @@ def warp(file):
     print(json.dumps(out))
 
 
+def shard(folder, out):
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.save_pretrained(out, max_shard_size="9KB")
+
+
 def fields(folder):
     config = AutoConfig.from_pretrained(folder)
     print(json.dumps({"architectures": config.architectures, "labels": config.num_labels,
@@ -174,4 +203,4 @@ def head(seed, count, spread):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"make": make, "open": open_saved, "warp": warp, "fields": fields, "head": head}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "open": open_saved, "warp": warp, "fields": fields, "shard": shard, "head": head}[sys.argv[1]](*sys.argv[2:])

@@ -67,6 +67,14 @@ TEST_CASE(
                                       "llama_spelling_4",
                                       "qwen2_tied",
                                       "qwen2_untied",
+                                      "llama_rope3",
+                                      "llama_rope3_spelling_4",
+                                      "mistral_window",
+                                      "mistral_no_window",
+                                      "qwen2_windows",
+                                      "qwen3_tied",
+                                      "qwen3_biases",
+                                      "qwen3_windows",
                                       "llama_bf16",
                                       "llama_f16");
     const Route route = any_route();
@@ -84,6 +92,10 @@ TEST_CASE(
         const at::Tensor logits = at::mm(hidden, model.weights().logits_head().value().t());
         CHECK(relative(logits, expected["logits" + at]) < kTolerance);
     }
+    // One token alone: its row of the projections is contiguous as it stands.
+    Candidate single;
+    single.response_ids = {group.candidates[0].prompt_ids[0]};
+    CHECK(relative(hidden_of(model, single), expected["hidden.0"].narrow(0, 0, 1)) < kTolerance);
     const Scored scored = score(model, group, {.logp = true});
     CHECK(relative(scored.logp.detach(), values(expected, group)) < kTolerance);
     int64_t token = 0;
@@ -100,7 +112,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a sequence classifier equals transformers in scores and gradients") {
-    const std::string name = GENERATE("llama_reward", "qwen2_reward");
+    const std::string name =
+        GENERATE("llama_reward", "qwen2_reward", "mistral_reward", "qwen3_reward");
     const Route route = any_route();
     INFO(name << (route == Route::fused ? " fused" : " plain"));
     const std::string folder = case_folder(name);

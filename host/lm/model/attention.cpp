@@ -71,6 +71,7 @@ at::Tensor tree_attention(const at::Tensor& q,
                           const at::Tensor& k,
                           const at::Tensor& v,
                           const Paths& paths,
+                          int64_t window,
                           std::vector<at::Tensor>* probs) {
     const int64_t kv = q.size(0), tokens = q.size(1), group = q.size(2), dim = q.size(3);
     const at::Tensor out = at::empty({tokens, kv * group * dim}, q.options());
@@ -88,6 +89,7 @@ at::Tensor tree_attention(const at::Tensor& q,
                                     group,
                                     seen,
                                     block.before,
+                                    window,
                                     scale_of(q));
             by_head.narrow(1, block.begin, block.rows)
                 .copy_(

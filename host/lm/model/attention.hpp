@@ -24,11 +24,13 @@ private:
 };
 
 /// q [kv, F, group, D] and k, v [kv, F, D] -> [F, kv * group * D].  `probs`, if given, receives the
-/// attention probabilities that the backward needs: heads x F x context floats in all.
+/// attention probabilities that the backward needs: heads x F x context floats in all.  A query
+/// sees at most `window` keys, itself included; 0: all.
 at::Tensor tree_attention(const at::Tensor& q,
                           const at::Tensor& k,
                           const at::Tensor& v,
                           const Paths& paths,
+                          int64_t window,
                           std::vector<at::Tensor>* probs);
 
 struct AttentionGrads {

@@ -1,16 +1,29 @@
-// config.json of the decoder families that are computed here (llama, qwen2), in both spellings that
-// transformers 4 and 5 write.  Whatever would change results and is not implemented is refused by
-// name.  No tensors.
+// config.json of the decoder families that are computed here (Llama, Mistral, Qwen2, Qwen3), in
+// both spellings that transformers 4 and 5 write.  Whatever would change results and is not
+// implemented is refused by name.  No tensors.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace samara::host {
 
+/// The rotary embedding's frequencies: plain, or those of Llama 3.1 for texts longer than the
+/// pretraining's (long waves slower by `factor`, short ones as they are, a ramp between).
+struct Rope {
+    double theta = 10000.0;
+    bool llama3 = false;  ///< the rest is read only then
+    double factor = 1.0;
+    double low = 1.0;         ///< low_freq_factor
+    double high = 4.0;        ///< high_freq_factor, above low
+    int64_t original = 8192;  ///< original_max_position_embeddings
+};
+
 struct ModelConfig {
-    std::string family;  ///< "llama" | "qwen2"
+    std::string family;  ///< model_type: "llama" | "mistral" | "qwen2" | "qwen3"
+    std::string stem;    ///< what the names of its architectures begin with, as "Llama"
     int64_t hidden = 0;  ///< H
     int64_t layers = 0;
     int64_t heads = 0;
@@ -19,8 +32,10 @@ struct ModelConfig {
     int64_t intermediate = 0;
     int64_t vocabulary = 0;  ///< V, rows of the embedding
     double norm_eps = 1e-6;
-    double rope_theta = 10000.0;
+    Rope rope;
+    std::vector<int64_t> windows;  ///< per layer: keys that a query sees, itself included; 0: all
     double initializer_range = 0.02;
+    bool qk_norm = false;  ///< every query and key head is normed before its rotation
     bool qkv_bias = false;
     bool output_bias = false;  ///< of the attention's output projection
     bool mlp_bias = false;

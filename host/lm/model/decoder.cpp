@@ -34,11 +34,12 @@ std::vector<std::pair<int64_t, int64_t>> spans_to(const Forest& forest, int64_t 
 }
 
 /// q [heads, F, D], k and v [kv heads, F, D] -> [F, heads * D]: every node against its ancestors
-/// and, causally, itself.
+/// and, causally, itself; of those the last `window` keys if that is above 0.
 at::Tensor attend(const at::Tensor& q,
                   const at::Tensor& k,
                   const at::Tensor& v,
-                  const Forest& forest) {
+                  const Forest& forest,
+                  int64_t window) {
     const int64_t heads = q.size(0), dim = q.size(2), repeat = heads / k.size(0);
     const double scale = 1.0 / std::sqrt(static_cast<double>(dim));
     std::vector<at::Tensor> outputs;
@@ -52,11 +53,13 @@ at::Tensor attend(const at::Tensor& q,
         const at::Tensor key = at::repeat_interleave(at::cat(keys, 1), repeat, 0);
         const at::Tensor value = at::repeat_interleave(at::cat(values, 1), repeat, 0);
         const int64_t rows = node.end - node.begin, before = key.size(1) - rows;
-        const at::Tensor later =
-            at::ones({rows, key.size(1)}, q.options().dtype(at::kBool)).triu(before + 1);
+        const at::Tensor all = at::ones({rows, key.size(1)}, q.options().dtype(at::kBool));
+        at::Tensor hidden = all.triu(before + 1);
+        if (window > 0)
+            hidden = hidden.logical_or(all.tril(before - window));
         const at::Tensor scores =
             at::matmul(q.slice(1, node.begin, node.end), key.transpose(1, 2)) * scale;
-        const at::Tensor weights = at::softmax(scores.masked_fill(later, -INFINITY), -1);
+        const at::Tensor weights = at::softmax(scores.masked_fill(hidden, -INFINITY), -1);
         outputs.push_back(at::matmul(weights, value));
     }
     return at::cat(outputs, 1).transpose(0, 1).reshape({q.size(1), heads * dim});
@@ -82,9 +85,13 @@ at::Tensor decode_plain(Weights& weights, const Forest& forest, const ForestTens
         const auto head = [&](size_t part) {
             return linear(y, layer.qkv, layer.qkv_bias, part).view({f, -1, dim});
         };
-        const at::Tensor q = rotate(head(0), tensors), k = rotate(head(1), tensors), v = head(2);
+        const auto turned = [&](size_t part, const Slab& norm) {
+            const at::Tensor x = head(part);
+            return rotate(norm.defined() ? rms_norm(x, norm.part(), config.norm_eps) : x, tensors);
+        };
+        const at::Tensor q = turned(0, layer.norm_q), k = turned(1, layer.norm_k), v = head(2);
         const at::Tensor o =
-            attend(q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1), forest);
+            attend(q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1), forest, layer.window);
         x = x + linear(o, layer.output, layer.output_bias);
         const at::Tensor z = rms_norm(x, layer.norm_mlp.part(), config.norm_eps);
         const at::Tensor gate = linear(z, layer.gate_up, layer.gate_up_bias, 0);
@@ -95,6 +102,20 @@ at::Tensor decode_plain(Weights& weights, const Forest& forest, const ForestTens
 }
 
 }  // namespace
+
+at::Tensor rotary_frequencies(const ModelConfig& config, const at::TensorOptions& options) {
+    const Rope& rope = config.rope;
+    const double dim = static_cast<double>(config.head_dim);
+    const at::Tensor power = at::arange(0, config.head_dim, 2, options) / dim;
+    const at::Tensor plain = at::reciprocal(at::pow(rope.theta, power));
+    if (!rope.llama3)
+        return plain;
+    // Waves longer than original / low turn slower by the factor, those shorter than original /
+    // high as they did; between, the share of the old frequency is linear in 1 / wavelength.
+    const at::Tensor turns = static_cast<double>(rope.original) * plain / (2 * M_PI);
+    const at::Tensor share = ((turns - rope.low) / (rope.high - rope.low)).clamp(0, 1);
+    return (1 - share) * plain / rope.factor + share * plain;
+}
 
 ForestTensors make_tensors(const Forest& forest, const Weights& weights) {
     const at::TensorOptions options = weights.embedding.value().options();
@@ -112,11 +133,8 @@ ForestTensors make_tensors(const Forest& forest, const Weights& weights) {
     out.tok_candidate = list(forest.tok_candidate);
     out.prompt_target = list(forest.prompt_target);
     out.prompt_candidate = list(forest.prompt_candidate);
-    // 1 / theta^(2j / D), as transformers computes it: in the type of the model.
-    const double dim = static_cast<double>(weights.config.head_dim);
-    const at::Tensor power = at::arange(0, weights.config.head_dim, 2, options) / dim;
-    const at::Tensor frequency = at::reciprocal(at::pow(weights.config.rope_theta, power));
-    const at::Tensor angle = list(forest.positions).to(options.dtype()).unsqueeze(1) * frequency;
+    const at::Tensor angle = list(forest.positions).to(options.dtype()).unsqueeze(1) *
+                             rotary_frequencies(weights.config, options);
     out.cos = angle.cos().contiguous();
     out.sin = angle.sin().contiguous();
     return out;

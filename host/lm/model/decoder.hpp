@@ -23,8 +23,11 @@ struct ForestTensors {
 };
 ForestTensors make_tensors(const Forest& forest, const Weights& weights);
 
-/// Rotation angles of positions [F] as cos and sin [F, D/2], computed in the type of the model as
-/// transformers does. Hidden states [F, H] after the last layer, before the final norm.  Records a
+/// Angle per position of every pair of a head's numbers: [D/2], radians, computed in the type of
+/// the model as transformers does.
+at::Tensor rotary_frequencies(const ModelConfig& config, const at::TensorOptions& options);
+
+/// Hidden states [F, H] after the last layer, before the final norm.  Records a
 /// graph when grad mode is on.
 at::Tensor decode(Weights& weights,
                   const Forest& forest,

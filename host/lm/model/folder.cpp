@@ -2,7 +2,7 @@
 #include "lm/model/folder.hpp"
 
 #include "lm/model/json.hpp"
-#include "lm/model/safetensors.hpp"
+#include "lm/model/weight_files.hpp"
 #include "runtime/random.hpp"
 
 #include <ATen/ATen.h>
@@ -12,43 +12,28 @@
 namespace samara::host {
 namespace {
 
-/// What stands before "embed_tokens.weight" in this file ("model." as a rule).
-std::string prefix_of(const SafetensorsFile& file) {
+/// What stands before "embed_tokens.weight" in these files ("model." as a rule).
+std::string prefix_of(const WeightFiles& files) {
     const std::string_view anchor = "embed_tokens.weight";
-    for (const auto& [name, entry] : file.entries())
+    for (const auto& [name, file] : files.tensors())
         if (name.ends_with(anchor))
             return name.substr(0, name.size() - anchor.size());
     throw Error(Code::corrupt,
                 "no tensor '...embed_tokens.weight'",
-                file.path(),
-                "the file does not hold a Llama or Qwen2 model");
+                files.path(),
+                "the folder holds no decoder of a family that is computed here");
 }
 
-std::string weights_file(const std::string& folder) {
-    const std::string path = folder + "/model.safetensors";
-    if (file_exists(path))
-        return path;
-    if (file_exists(path + ".index.json"))
-        throw Error(Code::config,
-                    "the weights are split over several files",
-                    path + ".index.json",
-                    "save the model again as one model.safetensors");
-    throw Error(Code::config,
-                "no model.safetensors in the model folder",
-                folder,
-                "weights are read from safetensors only, never from pickled files");
-}
-
-/// A file may state a tied head as well; it must then be the embedding.
-void check_tied(const SafetensorsFile& file, const Weights& weights) {
-    if (!file.entries().count("lm_head.weight"))
+/// The files may state a tied head as well; it must then be the embedding.
+void check_tied(const WeightFiles& files, const Weights& weights) {
+    if (!files.tensors().count("lm_head.weight"))
         return;
     const at::Tensor head = at::empty_like(weights.embedding.value());
-    file.read_into("lm_head.weight", head);
+    files.read_into("lm_head.weight", head);
     if (!at::equal(head, weights.embedding.value()))
         throw Error(Code::corrupt,
                     "lm_head.weight differs from the embedding it is tied to",
-                    file.path(),
+                    files.path(),
                     "set tie_word_embeddings to false in config.json");
 }
 
@@ -56,8 +41,8 @@ void check_tied(const SafetensorsFile& file, const Weights& weights) {
 
 bool load_weights(const std::string& folder, Weights& weights) {
     const at::NoGradGuard no_grad;
-    const SafetensorsFile file(weights_file(folder));
-    const std::string prefix = prefix_of(file);
+    const WeightFiles files(folder);
+    const std::string prefix = prefix_of(files);
     const bool reward = weights.score.defined();
     bool head_found = true;
     std::set<std::string> used;
@@ -65,22 +50,22 @@ bool load_weights(const std::string& folder, Weights& weights) {
         std::string name = parameter.name;
         if (name.starts_with("model."))
             name = prefix + name.substr(6);
-        if (name == "score.weight" && !file.entries().count(name)) {
+        if (name == "score.weight" && !files.tensors().count(name)) {
             head_found = false;
             continue;
         }
-        file.read_into(name, parameter.value);
+        files.read_into(name, parameter.value);
         used.insert(name);
     }
     if (!reward && weights.config.tied)
-        check_tied(file, weights);
-    for (const auto& [name, entry] : file.entries()) {
+        check_tied(files, weights);
+    for (const auto& [name, file] : files.tensors()) {
         const bool other_head = name == "lm_head.weight" ? reward || weights.config.tied
                                                          : name == "score.weight" && !reward;
         if (!used.count(name) && !other_head && !name.ends_with("rotary_emb.inv_freq"))
             throw Error(Code::corrupt,
                         "tensor '" + name + "' belongs to no part of the model",
-                        file.path(),
+                        file->path(),
                         "config.json and the weights are not of one model");
     }
     return head_found;

@@ -6,11 +6,11 @@
 
 namespace samara::host {
 
-/// Fills `weights` from `folder`/model.safetensors, converting to their type.  Names may carry the
-/// prefix of any wrapper ("model.", none, "transformer."); a tensor that nobody reads is refused,
-/// for it would change results. Returns  false where a score head is wanted and the folder holds
-/// none: score is then left as it is Errors   config (no weights, sharded or pickled weights),
-/// corrupt, io
+/// Fills `weights` from `folder`/model.safetensors or its shards, converting to their type.  Names
+/// may carry the prefix of any wrapper ("model.", none, "transformer."); a tensor that nobody reads
+/// is refused, for it would change results.
+/// Returns   false where a score head is wanted and the folder holds none: score is left as it is
+/// Errors    config (no weights, pickled weights), corrupt, io
 bool load_weights(const std::string& folder, Weights& weights);
 
 /// Draws the score head from `seed`: normal(0, initializer_range) as a sum of 16 uniforms per

@@ -96,18 +96,31 @@ Pad choose_pad(const std::string& source, const ModelConfig& config) {
     return {id, ""};
 }
 
+Json rope_scaling(const Rope& rope) {
+    if (!rope.llama3)
+        return nullptr;
+    return {{"rope_type", "llama3"},
+            {"factor", rope.factor},
+            {"low_freq_factor", rope.low},
+            {"high_freq_factor", rope.high},
+            {"original_max_position_embeddings", rope.original}};
+}
+
 Json saved_config(const Weights& weights, const Pad& pad) {
     const ModelConfig& config = weights.config;
     const bool reward = weights.score.defined();
     Json json = config.json;
-    const std::string stem = config.family == "llama" ? "Llama" : "Qwen2";
-    json["architectures"] = {stem + (reward ? "ForSequenceClassification" : "ForCausalLM")};
+    json["architectures"] = {config.stem + (reward ? "ForSequenceClassification" : "ForCausalLM")};
     // Both spellings: transformers 4 reads the first of each pair, transformers 5 the second.
     const char* dtype =
         weights.embedding.value().scalar_type() == at::kDouble ? "float64" : "float32";
     json["torch_dtype"] = json["dtype"] = dtype;
-    json["rope_theta"] = config.rope_theta;
-    json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", config.rope_theta}};
+    json["rope_theta"] = config.rope.theta;
+    json["rope_scaling"] = rope_scaling(config.rope);
+    json["rope_parameters"] = {{"rope_type", "default"}};
+    if (config.rope.llama3)
+        json["rope_parameters"] = json["rope_scaling"];
+    json["rope_parameters"]["rope_theta"] = config.rope.theta;
     if (reward) {
         json.erase("num_labels");
         json["id2label"] = {{"0", "LABEL_0"}};

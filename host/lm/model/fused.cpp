@@ -9,6 +9,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <utility>
+
 namespace samara::host {
 namespace {
 
@@ -19,10 +21,15 @@ float* out(const at::Tensor& x) {
     return x.mutable_data_ptr<float>();
 }
 
+struct Normed {
+    at::Tensor sum, y, rstd;
+};
+
 /// What one layer's backward reads.
 struct LayerState {
     at::Tensor x1, rstd1;  ///< residual stream before attention [F, H] and its norm's factor [F]
     at::Tensor q, k, v, o;
+    Normed heads_q, heads_k;  ///< heads before their norm [F * heads, D]; y is not kept
     std::vector<at::Tensor> probs;
     at::Tensor x2, rstd2;  ///< residual stream before the MLP
     at::Tensor gate_up;    ///< [F, 2 I]
@@ -45,10 +52,6 @@ struct Pass : torch::CustomClassHolder {
     at::Tensor ids, cos, sin, zeros;
     kernels::Heads heads{};
     std::vector<LayerState> layers;
-};
-
-struct Normed {
-    at::Tensor sum, y, rstd;
 };
 
 /// The residual stream after `delta` (undefined: nothing to add), and its norm.
@@ -88,6 +91,29 @@ void add_grads(Slab& weight, Slab& bias, const at::Tensor& dy, const at::Tensor&
         bias.grad().add_(dy.sum(0));
 }
 
+/// `heads` heads of every row of qkv, from head `first` on: their norm in place; what they were and
+/// the norm's factor are returned.
+Normed norm_heads(const at::Tensor& qkv, int64_t first, int64_t heads, const Slab& w, double eps) {
+    const int64_t dim = w.value().size(0);
+    const at::Tensor part = qkv.narrow(1, first * dim, heads * dim);
+    const at::Tensor before = part.clone(at::MemoryFormat::Contiguous).view({-1, dim});
+    Normed normed = add_norm(before, at::Tensor(), w, eps);
+    part.copy_(normed.y.view_as(part));
+    normed.y.reset();
+    return normed;
+}
+
+/// Gradients of those heads in place, of the norm's weight into its slab.
+void norm_heads_backward(const at::Tensor& dqkv, int64_t first, const Normed& normed, Slab& w) {
+    const int64_t n = normed.sum.size(0), dim = normed.sum.size(1);
+    const at::Tensor part = dqkv.narrow(1, first * dim, n / dqkv.size(0) * dim);
+    const at::Tensor dy = part.clone(at::MemoryFormat::Contiguous).view({n, dim});
+    const at::Tensor dx = at::zeros_like(dy);
+    kernels::rms_backward(
+        in(dy), in(normed.sum), in(w.value()), in(normed.rstd), out(dx), out(w.grad()), n, dim);
+    part.copy_(dx.view_as(part));
+}
+
 /// x is the stream and `delta` what the layer before adds to it; the same of this layer are
 /// returned in place.
 void layer_forward(Pass& pass,
@@ -101,10 +127,18 @@ void layer_forward(Pass& pass,
     const at::Tensor qkv = at::mm(first.y, layer.qkv.value().t());
     const at::Tensor q = at::empty({s.kv, s.tokens, s.group, s.dim}, qkv.options());
     const at::Tensor k = at::empty({s.kv, s.tokens, s.dim}, qkv.options()), v = at::empty_like(k);
-    const at::Tensor& bias = layer.qkv_bias.defined() ? layer.qkv_bias.value() : pass.zeros;
-    kernels::split_rotate(in(qkv), in(bias), in(pass.cos), in(pass.sin), out(q), out(k), out(v), s);
+    const at::Tensor* bias = layer.qkv_bias.defined() ? &layer.qkv_bias.value() : &pass.zeros;
+    Normed heads_q, heads_k;
+    if (layer.norm_q.defined()) {
+        const int64_t queries = s.kv * s.group;
+        qkv.add_(*std::exchange(bias, &pass.zeros));
+        heads_q = norm_heads(qkv, 0, queries, layer.norm_q, eps);
+        heads_k = norm_heads(qkv, queries, s.kv, layer.norm_k, eps);
+    }
+    kernels::split_rotate(
+        in(qkv), in(*bias), in(pass.cos), in(pass.sin), out(q), out(k), out(v), s);
     std::vector<at::Tensor> probs;
-    const at::Tensor o = tree_attention(q, k, v, pass.paths, keep ? &probs : nullptr);
+    const at::Tensor o = tree_attention(q, k, v, pass.paths, layer.window, keep ? &probs : nullptr);
     const Normed second =
         add_norm(first.sum, linear(o, layer.output, layer.output_bias), layer.norm_mlp, eps);
     const at::Tensor gate_up = linear(second.y, layer.gate_up, layer.gate_up_bias);
@@ -113,8 +147,18 @@ void layer_forward(Pass& pass,
     delta = linear(z, layer.down, layer.down_bias);
     x = second.sum;
     if (keep)
-        *keep = {
-            first.sum, first.rstd, q, k, v, o, std::move(probs), second.sum, second.rstd, gate_up};
+        *keep = {first.sum,
+                 first.rstd,
+                 q,
+                 k,
+                 v,
+                 o,
+                 heads_q,
+                 heads_k,
+                 std::move(probs),
+                 second.sum,
+                 second.rstd,
+                 gate_up};
 }
 
 at::Tensor forward_pass(Pass& pass, bool keep) {
@@ -161,6 +205,10 @@ void attention_backward(Pass& pass, Layer& layer, const LayerState& state, at::T
                           in(pass.sin),
                           out(dqkv),
                           pass.heads);
+    if (layer.norm_q.defined()) {
+        norm_heads_backward(dqkv, 0, state.heads_q, layer.norm_q);
+        norm_heads_backward(dqkv, pass.heads.kv * pass.heads.group, state.heads_k, layer.norm_k);
+    }
     add_grads(
         layer.qkv, layer.qkv_bias, dqkv, norm_again(state.x1, state.rstd1, layer.norm_attention));
     const at::Tensor dy = at::mm(dqkv, layer.qkv.value());

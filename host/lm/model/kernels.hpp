@@ -66,13 +66,14 @@ void swiglu_backward(const float* gate_up,
                      int64_t inner);
 
 /// In place softmax(scale * s) of rows [kv * queries * group, keys]; query t of a block sees keys
-/// [0, first + t], the rest becomes 0.
+/// [0, first + t], of them the last `window` if that is above 0; the rest becomes 0.
 void causal_softmax(float* s,
                     int64_t kv,
                     int64_t queries,
                     int64_t group,
                     int64_t keys,
                     int64_t first,
+                    int64_t window,
                     float scale);
 /// In place dp = scale * p * (dp - delta) for rows [kv, rows, keys]; delta of row (k, i) is at k *
 /// delta_stride + i.

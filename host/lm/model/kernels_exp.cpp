@@ -74,16 +74,19 @@ SAMARA_CLONES void causal_softmax_rows(float* s,
                                        int64_t group,
                                        int64_t keys,
                                        int64_t first,
+                                       int64_t window,
                                        float scale,
                                        int64_t begin,
                                        int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-        float* row = s + i * keys;
-        const int64_t seen = first + i % (queries * group) / group + 1;
+        const int64_t stop = first + i % (queries * group) / group + 1;
+        const int64_t start = window > 0 ? std::max<int64_t>(0, stop - window) : 0;
+        float *all = s + i * keys, *row = all + start;
+        const int64_t seen = stop - start;
         const float sum = exp_row(row, seen, scale, max_of(row, seen) * scale);
         scale_row(row, seen, 1.0f / sum);
-        for (int64_t j = seen; j < keys; ++j)
-            row[j] = 0;
+        std::fill(all, row, 0.0f);
+        std::fill(all + stop, all + keys, 0.0f);
     }
 }
 
@@ -147,9 +150,10 @@ void causal_softmax(float* s,
                     int64_t group,
                     int64_t keys,
                     int64_t first,
+                    int64_t window,
                     float scale) {
     at::parallel_for(0, kv * queries * group, grain(keys), [&](int64_t begin, int64_t end) {
-        causal_softmax_rows(s, queries, group, keys, first, scale, begin, end);
+        causal_softmax_rows(s, queries, group, keys, first, window, scale, begin, end);
     });
 }
 

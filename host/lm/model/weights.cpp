@@ -88,6 +88,11 @@ Layer make_layer(Builder& build, const ModelConfig& config, int64_t index) {
     layer.output = build.make({{weight(attn + "o"), h}}, q, SAMARA_ROLE_MATRIX);
     if (config.output_bias)
         layer.output_bias = build.make({{bias(attn + "o"), h}}, 0, SAMARA_ROLE_BIAS);
+    if (config.qk_norm) {
+        layer.norm_q = build.make({{attn + "q_norm.weight", config.head_dim}}, 0, SAMARA_ROLE_NORM);
+        layer.norm_k = build.make({{attn + "k_norm.weight", config.head_dim}}, 0, SAMARA_ROLE_NORM);
+    }
+    layer.window = config.windows[static_cast<size_t>(index)];
     layer.gate_up = build.make(
         {{weight(mlp + "gate"), inner}, {weight(mlp + "up"), inner}}, h, SAMARA_ROLE_MATRIX);
     layer.down = build.make({{weight(mlp + "down"), h}}, inner, SAMARA_ROLE_MATRIX);

@@ -40,6 +40,8 @@ struct Layer {
     Slab gate_up, gate_up_bias;     ///< gate, up: [2 I, H]
     Slab down, down_bias;           ///< [H, I]
     Slab norm_attention, norm_mlp;  ///< [H]
+    Slab norm_q, norm_k;            ///< [D], of every head alike; absent without qk_norm
+    int64_t window = 0;             ///< keys that a query sees, itself included; 0: all
 };
 
 struct Weights {
