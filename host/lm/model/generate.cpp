@@ -261,6 +261,13 @@ Generated generate(Weights& weights,
     const at::NoGradGuard no_grad;
     if (weights.score.defined())
         throw Error(Code::config, "a reward model has no language-model head", where);
+    for (const Layer& layer : weights.layers)
+        if (layer.norm_q.defined() || layer.window > 0)
+            throw Error(Code::config,
+                        "generation with normed queries and keys (Qwen3) or a sliding window "
+                        "(Mistral) is not there yet",
+                        where,
+                        "such models are scored and trained, but not sampled from");
     check_sampling(sampling);
     for (size_t i = 0; i < prompts.size(); ++i)
         check_prompt(prompts[i],
