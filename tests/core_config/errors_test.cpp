@@ -29,7 +29,7 @@ TEST_CASE("Case 2: a known key in the wrong table is sent to the right one") {
     const Problem problem = folder.problem(kBase + "\n[schedule]\n  epochs = 2\n");
     CHECK(problem.what == "unknown key 'epochs' in [schedule]");
     CHECK(problem.where == "run.toml:21:3");
-    CHECK(problem.help == "'epochs' belongs under [train]");
+    CHECK(problem.help == "'epochs' belongs under [ppo] or [train]");
 
     const Problem outside = folder.problem("max_steps = 3\n" + kBase);
     CHECK(outside.what == "unknown key 'max_steps' outside of any section");
@@ -321,9 +321,9 @@ TEST_CASE("Required keys are asked for, each by name") {
 TEST_CASE("What a later version will have is refused by name") {
     const Folder folder;
     const Problem problem =
-        folder.problem(replaced(kBase, "[run]\n", "[run]\npipeline = \"ppo\"\n"));
-    CHECK(problem.what == "run.pipeline: 'ppo' is not available in this version");
-    CHECK(problem.help == "this version has one of 'reward', 'dpo'");
+        folder.problem(replaced(kBase, "[run]\n", "[run]\ndevice = \"cuda\"\n"));
+    CHECK(problem.what == "run.device: 'cuda' is not available in this version");
+    CHECK(problem.help == "this version has 'cpu'");
     CHECK(folder.problem(kBase, {"data.too_long=truncate_prompt"}).what ==
           "data.too_long: 'truncate_prompt' is not available in this version");
     CHECK(folder.problem("base = \"other.toml\"\n" + kBase).what ==

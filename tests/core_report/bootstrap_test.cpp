@@ -2,7 +2,7 @@
 // own.
 #include "core/report/bootstrap.hpp"
 
-#include "core/data/random.hpp"
+#include "runtime/random.hpp"
 
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>

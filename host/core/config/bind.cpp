@@ -116,7 +116,7 @@ private:
                    std::find(choices.begin(), choices.end(), *text) == choices.end()) {
             const std::string near = nearest_key(*text, choices);
             refuse(node, path_, "", near.empty() ? "" : "did you mean '" + near + "'?");
-        } else if (text->empty()) {
+        } else if (text->empty() && !(key_.fallback && std::string(key_.fallback) == "\"\"")) {
             refuse(node, path_, "a string that is not empty");
         } else {
             out = *text;

@@ -178,7 +178,6 @@ private:
         plan.best_metric = best.text("metric");
         plan.best_is_lowest = best.text("goal") == "min";
         plan.best_patience = best.integer("patience");
-        write(best);
         if (plan.best_metric.empty()) {
             if (best.node != nullptr) {
                 problems_.add(
@@ -186,6 +185,7 @@ private:
             }
             return;
         }
+        write(best);
         const bool watched =
             std::any_of(plan.evals.begin(), plan.evals.end(), [&](const auto& eval) {
                 return plan.best_metric.starts_with(eval.name + "/") && eval.every_steps > 0;
