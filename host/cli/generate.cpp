@@ -133,7 +133,6 @@ int do_generate(Arguments& arguments) {
     const auto encoder = open_encoder(request);
     DataSpec data;
     data.files = {arguments.file};
-    data.prompt_only = true;
     DataReport report;
     const std::vector<Record> records = read_records(data, 0, report, cancelled);
     const std::vector<Prompt> prompts = prompts_of(records, *encoder);

@@ -44,11 +44,16 @@ void print_candidate(const Candidate& candidate, size_t index) {
                         instruction.at("id").get<std::string>().c_str(),
                         instruction.at("kwargs").dump().c_str(),
                         instruction.value("negated", false) ? " (negated)" : "",
-                        instruction.at("truth").get<bool>() ? "followed by this response"
-                                                            : "not followed by this response");
+                        !candidate.response                   ? "to be followed"
+                        : instruction.at("truth").get<bool>() ? "followed by this response"
+                                                              : "not followed by this response");
         }
     }
-    std::printf("    [response]\n%s\n", indent(candidate.response.value_or(""), "      ").c_str());
+    if (candidate.response) {
+        std::printf("    [response]\n%s\n", indent(*candidate.response, "      ").c_str());
+    } else if (candidate.response_ids.empty()) {
+        std::printf("    no response: to be rolled out\n");
+    }
 }
 
 void print_group(const Group& group) {

@@ -1,8 +1,10 @@
 // samara.pairs - the original preferences as they are: tag base.  Synthesizers that make more of a
 // record stand beside it in the run; it changes no text.
+#include <samara/json.hpp>
 #include <samara/synthesizer.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace {
@@ -13,6 +15,10 @@ namespace {
 /// Labels   1 for chosen, -1 for rejected, the row's own for an unpaired response.
 /// Extra    with auxiliary "mismatched" every group also holds (x, the next record's response),
 ///          which no loss learns from: KTO's baseline is the mean of such scores.
+/// Prompts  with rollout_prompts = true every group also holds x alone, of tag base, for a policy
+/// to
+///          answer; what the row asks for in IFEval's form (instruction_id_list, kwargs) becomes
+///          its instructions.  Without it a row that has no response is skipped.
 /// Weight   the row's, on the relation and on the candidates (losses per candidate read theirs).
 /// Tokens   rows that came tokenised pass through as ids.
 struct Pairs {
@@ -24,10 +30,15 @@ struct Pairs {
                               "\"none\"",
                               "none|mismatched",
                               "add each prompt with the next record's response, for KTO's kl "
-                              "\"batch\"")};
+                              "\"batch\""),
+        samara::param::flag("rollout_prompts",
+                            "false",
+                            "add each prompt alone, for rollouts (pipeline ppo); rows without a "
+                            "response are then of use")};
 
     explicit Pairs(const samara::Params& params)
-        : mismatched_(params.string("auxiliary") == "mismatched") {}
+        : mismatched_(params.string("auxiliary") == "mismatched"),
+          rollout_prompts_(params.flag("rollout_prompts")) {}
 
     void synthesize(const samara::Dataset& data,
                     int64_t first,
@@ -39,39 +50,106 @@ struct Pairs {
                 samara::stop_if_cancelled();
             }
             const samara::Record record = data[r];
-            const bool tokenised = !record.chosen().has_value();
-            const bool paired =
-                tokenised ? !record.rejected_ids().empty() : record.rejected().has_value();
-            if (tokenised && record.chosen_ids().empty()) {
-                sink.skip(r, "no response");
-                continue;
-            }
-            if (paired && same_response(record, tokenised)) {
-                sink.skip(r, "chosen and rejected are the same");
-                continue;
-            }
             samara::Group group(r);
-            const int64_t chosen = tokenised
-                                       ? group.add_ids(record.prompt_ids(), record.chosen_ids())
-                                       : group.add(record.prompt(), *record.chosen());
-            label(group, chosen, paired ? 1 : record.label(), record.weight());
-            if (paired) {
-                const int64_t rejected =
-                    tokenised ? group.add_ids(record.prompt_ids(), record.rejected_ids())
-                              : group.add(record.prompt(), *record.rejected());
-                label(group, rejected, -1, record.weight());
-                samara::Relation& relation = group.prefer(chosen, rejected, "base");
-                relation.weight = record.weight();
-                relation.margin = record.margin();
-            }
-            if (mismatched_ && data.size() > 1) {
+            const char* reason = add_answers(group, record);
+            if (reason == nullptr && mismatched_ && data.size() > 1) {
                 add_mismatched(group, record, data[(r + 1) % data.size()]);
             }
-            sink.emit(group);
+            if (rollout_prompts_) {
+                const bool alone = reason == kNoResponse;
+                const char* broken = add_prompt(group, record);
+                reason = broken != nullptr || alone ? broken : reason;
+            }
+            if (reason != nullptr) {
+                sink.skip(r, reason);
+            }
+            if (!group.candidates.empty()) {
+                sink.emit(group);
+            }
         }
     }
 
 private:
+    static constexpr const char* kNoResponse = "no response";
+
+    /// The record's own responses, or why there are none.
+    static const char* add_answers(samara::Group& group, const samara::Record& record) {
+        const bool tokenised = !record.chosen().has_value();
+        const bool paired =
+            tokenised ? !record.rejected_ids().empty() : record.rejected().has_value();
+        if (tokenised && record.chosen_ids().empty()) {
+            return kNoResponse;
+        }
+        if (paired && same_response(record, tokenised)) {
+            return "chosen and rejected are the same";
+        }
+        const int64_t chosen = tokenised ? group.add_ids(record.prompt_ids(), record.chosen_ids())
+                                         : group.add(record.prompt(), *record.chosen());
+        label(group, chosen, paired ? 1 : record.label(), record.weight());
+        if (paired) {
+            const int64_t rejected = tokenised
+                                         ? group.add_ids(record.prompt_ids(), record.rejected_ids())
+                                         : group.add(record.prompt(), *record.rejected());
+            label(group, rejected, -1, record.weight());
+            samara::Relation& relation = group.prefer(chosen, rejected, "base");
+            relation.weight = record.weight();
+            relation.margin = record.margin();
+        }
+        return nullptr;
+    }
+
+    /// The prompt alone, or why it cannot be answered.
+    static const char* add_prompt(samara::Group& group, const samara::Record& record) {
+        std::optional<std::string> instructions = instructions_of(record);
+        if (!instructions) {
+            return "instruction_id_list and kwargs do not fit together";
+        }
+        samara::Candidate candidate;
+        candidate.prompt = record.prompt();
+        candidate.prompt_ids.assign(record.prompt_ids().begin(), record.prompt_ids().end());
+        if (candidate.prompt.empty() && candidate.prompt_ids.empty()) {
+            return "no prompt";
+        }
+        candidate.instructions = std::move(*instructions);
+        label(group, group.add(std::move(candidate)), 0, record.weight());
+        return nullptr;
+    }
+
+    /// The row's instruction_id_list and kwargs (a list of objects; null says that an argument is
+    /// not used) as a candidate's instructions; "" where the row has neither, nothing where they
+    /// are no lists of one length.
+    static std::optional<std::string> instructions_of(const samara::Record& record) {
+        const auto ids = record.meta("instruction_id_list"), arguments = record.meta("kwargs");
+        if (!ids) {
+            return "";
+        }
+        const samara::Json names = samara::Json::parse(*ids);
+        const samara::Json lists = samara::Json::parse(arguments.value_or("null"));
+        if (names.list() == nullptr || lists.list() == nullptr ||
+            names.list()->size() != lists.list()->size()) {
+            return std::nullopt;
+        }
+        samara::Json::List out;
+        for (size_t i = 0; i < names.list()->size(); ++i) {
+            const samara::Json &name = (*names.list())[i], &given = (*lists.list())[i];
+            if (name.string() == nullptr || given.members() == nullptr) {
+                return std::nullopt;
+            }
+            samara::Json kwargs = samara::Json::object();
+            for (const auto& [key, value] : *given.members()) {
+                if (!value.is_null()) {
+                    kwargs.set(key, value);
+                }
+            }
+            out.push_back(samara::Json::object()
+                              .set("id", *name.string())
+                              .set("kwargs", std::move(kwargs))
+                              .set("negated", false)
+                              .set("text", ""));
+        }
+        return out.empty() ? "" : samara::Json(std::move(out)).dump();
+    }
+
     /// Nothing where one row is text and the other came tokenised, or has no response.
     static void add_mismatched(samara::Group& group,
                                const samara::Record& record,
@@ -102,12 +180,13 @@ private:
         candidate.weight = weight;
         candidate.tag = "base";
     }
-    bool mismatched_;
+    bool mismatched_, rollout_prompts_;
 };
 
 const samara_plugin pairs = samara::synthesizer<Pairs>(
     {.id = "samara.pairs",
-     .doc = "The original preference pairs, tag base; unpaired rows become labelled candidates",
+     .doc = "The original preference pairs, tag base; unpaired rows become labelled candidates; "
+            "with rollout_prompts the prompts alone, too",
      .formula = "(x, y_w) > (x, y_l)",
      .source = "Bradley and Terry 1952"});
 

@@ -295,6 +295,39 @@ TEST_CASE("Too long candidates are dropped with what depended on them, or refuse
     }
 }
 
+TEST_CASE("Groups of prompts alone keep through merging, tags and the limit on tokens") {
+    const auto prompt = [](const std::string& text) {
+        Candidate c = candidate(text, "", "base");
+        c.response.reset();
+        c.instructions = "[]";
+        return c;
+    };
+    // The same prompt from two synthesizers is one; beside (x, "") it is another candidate.
+    const Group merged = merge_groups(
+        0, record(), {group({prompt("x")}, {}), group({prompt("x"), candidate("x", "")}, {})});
+    CHECK(merged.candidates.size() == 2);
+
+    std::vector<Group> groups{group({prompt("1234")}, {}),
+                              group({prompt("12345")}, {}),
+                              group({prompt("12345"), candidate("x", "w"), candidate("x", "l")},
+                                    {preference(1, 2, "intra")})};
+    DataSpec spec;
+    spec.max_tokens = 4;
+    EncodeReport report;
+    encode_groups(groups, Bytes(), spec, report);
+    CHECK(report.too_long == 2);
+    CHECK(report.prompt_too_long == 2);
+    REQUIRE(groups.size() == 2);
+    CHECK(groups[0].candidates[0].prompt_ids == Ids{'1', '2', '3', '4'});
+    CHECK(groups[1].candidates.size() == 2);
+    drop_tags(groups, {"intra"});
+    REQUIRE(groups.size() == 1);
+    CHECK_FALSE(groups[0].candidates[0].response.has_value());
+
+    std::vector<Group> empty{group({prompt("")}, {})};
+    CHECK_THROWS_AS(encode_groups(empty, Bytes(), spec, report), Error);
+}
+
 TEST_CASE(
     "Responses without tokens are refused, the blind response control empties them, cancelling "
     "stops") {

@@ -106,7 +106,7 @@ TEST_CASE(
     "Bad rows are skipped only when asked, up to a cap, and counted with the first five places") {
     std::string text;
     for (int n = 0; n < 7; ++n) {
-        text += kGood + "\n{\"prompt\": 1}\n";
+        text += kGood + "\n{\"promt\": 1}\n";
     }
     DataSpec spec;
     CHECK(problem_of(text).where == "t.jsonl:2:1");
@@ -356,5 +356,14 @@ TEST_CASE("The blind controls: prompts empty, prompts or responses of another re
         CHECK(different > 40);
     }
     spec.max_records = 1;
+    CHECK_THROWS_AS(read(spec), samara::host::Error);
+    // A prompt alone has the form of its neighbours, text or ids; the two do not mix.
+    spec.max_records = 0;
+    spec.prompt = "shuffled";
+    spec.response = "as_is";
+    const std::string alone = R"({"prompt": "x"})";
+    spec.files = {folder.file("prompts.jsonl", kGood + "\n" + alone + "\n")};
+    CHECK(read(spec).records[0].prompt[0].content == "x");
+    spec.files = {folder.file("mixed.jsonl", alone + "\n" + R"({"prompt_ids": [1]})" + "\n")};
     CHECK_THROWS_AS(read(spec), samara::host::Error);
 }

@@ -179,6 +179,30 @@ TEST_CASE("Tokenised rows keep their ids and have no text") {
             .what.find("either text or tokenised") != std::string::npos);
 }
 
+TEST_CASE("A row with a prompt and no field of a response is a prompt to be answered") {
+    const Record text = one(
+        R"({"key": 1000, "prompt": "Write.", "instruction_id_list": ["a:b"], "kwargs": [{"n": 3}]})");
+    CHECK(text.prompt == Turns{{"", "Write."}});
+    CHECK_FALSE(text.chosen.has_value());
+    CHECK_FALSE(text.rejected.has_value());
+    CHECK(text.chosen_ids.empty());
+    CHECK(text.label == 0);
+    CHECK(text.meta ==
+          std::vector<std::pair<std::string, std::string>>{
+              {"instruction_id_list", R"(["a:b"])"}, {"key", "1000"}, {"kwargs", R"([{"n":3}])"}});
+    CHECK(one(R"({"prompt": [{"role": "user", "content": "Q"}], "chosen": null})").prompt ==
+          Turns{{"user", "Q"}});
+    const Record ids = one(R"({"prompt_ids": [1, 2]})");
+    CHECK(ids.prompt_ids == samara::host::Ids{1, 2});
+    CHECK((ids.prompt.empty() && ids.chosen_ids.empty()));
+    CHECK(problem_of(R"({"prompt_ids": []})").what.find("field 'prompt_ids' is empty") == 0);
+    // Where the plan names a column for a response, its absence is a mistake.
+    DataSpec spec;
+    spec.columns = {{"response", "answer"}};
+    CHECK(problem_of(R"({"prompt": "p"})", spec).what.find("is missing") != std::string::npos);
+    CHECK(problem_of(R"({"prompt_ids": [1]})", spec).what.find("is missing") != std::string::npos);
+}
+
 TEST_CASE("Columns give the file's fields our meaning; a field that lost its meaning is metadata") {
     DataSpec spec;
     spec.columns = {{"prompt", "instruction"}, {"chosen", "rejected"}, {"rejected", "chosen"}};

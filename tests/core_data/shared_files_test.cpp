@@ -12,8 +12,8 @@ using samara::host::DataSpec;
 
 namespace {
 
-std::string shared(const std::string& name) {
-    const std::string path = std::string(SAMARA_TEST_SHARED) + "/data/prefs/" + name;
+std::string shared(const std::string& name, const std::string& folder = "prefs") {
+    const std::string path = std::string(SAMARA_TEST_SHARED) + "/data/" + folder + "/" + name;
     if (!std::filesystem::exists(path)) {
         if (std::getenv("CI") != nullptr) {
             FAIL("missing: " << path);
@@ -58,6 +58,18 @@ TEST_CASE("The open IFEval pairs read without a bad row") {
     const auto& meta = r.records[0].meta;
     const std::pair<std::string, std::string> key{"key", "1000"};
     CHECK(std::find(meta.begin(), meta.end(), key) != meta.end());
+}
+
+TEST_CASE("IFEval's prompts read as prompts to be answered, with what they ask for") {
+    DataSpec spec;
+    spec.files = {shared("ifeval_input_data.jsonl", "instructions")};
+    const auto r = read(spec);
+    CHECK(r.records.size() == 541);
+    for (const auto& record : r.records) {
+        CHECK(record.prompt.size() == 1);
+        CHECK_FALSE(record.chosen.has_value());
+        CHECK(record.meta.size() == 3);  // instruction_id_list, key, kwargs
+    }
 }
 
 TEST_CASE("JSON array files are refused with the command that converts them") {

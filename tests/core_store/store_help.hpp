@@ -68,7 +68,8 @@ inline void spill(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-/// `count` groups that differ, with every kind of field: absent and empty responses, notes,
+/// `count` groups that differ, with every kind of field: absent and empty responses, prompts
+/// alone, notes,
 /// contrasts, non-ASCII text.
 inline std::vector<sh::Group> sample(int count, int variant = 0) {
     std::vector<sh::Group> out;
@@ -80,11 +81,12 @@ inline std::vector<sh::Group> sample(int count, int variant = 0) {
         for (int c = 0; c < 3 + n % 3; ++c) {
             sh::Candidate candidate;
             candidate.prompt = {{"system", ""}, {"user", "Frage \xc3\xbc " + k}};
-            if (c != 2) {
+            if (c != 2 && c != 4) {
                 candidate.response = c == 0 ? "" : "answer " + std::to_string(c);
             }
             candidate.prompt_ids = {1, n, 2147483647};
-            candidate.response_ids = sh::Ids(static_cast<size_t>(c), c);
+            candidate.response_ids =
+                sh::Ids(static_cast<size_t>(c == 4 ? 0 : c), c);  // 4: a prompt
             candidate.label = c - 1;
             candidate.auxiliary = c == 1;
             candidate.weight = 0.1 * c;

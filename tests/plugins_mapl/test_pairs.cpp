@@ -78,3 +78,63 @@ TEST_CASE("A row whose two sides are the same gives nothing and is counted") {
     CHECK(room.run("samara.pairs", records).empty());
     CHECK(room.skipped == std::map<std::string, int64_t>{{"chosen and rejected are the same", 2}});
 }
+
+TEST_CASE("A row without a response is skipped, unless its prompt is to be rolled out") {
+    Room room({own("samara_pairs")});
+    std::vector<Record> records(4);
+    records[0].prompt = {{"", "alone"}};
+    records[0].weight = 0.5;
+    records[1].prompt = {{"user", "paired"}};
+    records[1].chosen = "good";
+    records[1].rejected = "bad";
+    records[2].prompt_ids = {7, 8};
+    records[3].prompt = {{"", "twins"}};
+    records[3].chosen = records[3].rejected = "same";
+    CHECK(room.run("samara.pairs", records).size() == 1);
+    CHECK(room.skipped == std::map<std::string, int64_t>{{"no response", 2},
+                                                         {"chosen and rejected are the same", 1}});
+
+    const auto groups = room.run("samara.pairs", records, {{"rollout_prompts", true}});
+    CHECK(room.skipped == std::map<std::string, int64_t>{{"chosen and rejected are the same", 1}});
+    REQUIRE(groups.size() == 4);
+    const size_t sizes[] = {1, 3, 1, 1};
+    for (size_t n = 0; n < groups.size(); ++n) {
+        CAPTURE(n);
+        REQUIRE(groups[n].candidates.size() == sizes[n]);
+        CHECK(groups[n].relations.size() == (n == 1 ? 1 : 0));
+        const Candidate& prompt = groups[n].candidates.back();
+        CHECK(prompt.prompt == records[n].prompt);
+        CHECK(prompt.prompt_ids == records[n].prompt_ids);
+        CHECK_FALSE(prompt.response.has_value());
+        CHECK(prompt.response_ids.empty());
+        CHECK(prompt.tag == "base");
+        CHECK(prompt.label == 0);
+        CHECK(prompt.weight == records[n].weight);
+        CHECK(prompt.instructions.empty());
+    }
+}
+
+TEST_CASE("What a prompt asks for in IFEval's form becomes its instructions") {
+    Room room({own("samara_pairs")});
+    std::vector<Record> records(5);
+    for (Record& record : records) {
+        record.prompt = {{"", "Write, please."}};
+    }
+    records[0].meta = {
+        {"instruction_id_list", R"(["punctuation:no_comma","length_constraints:number_words"])"},
+        {"kwargs", R"([{"num_words":null},{"num_words":300,"relation":"at least","x":null}])"}};
+    records[1].meta = {{"instruction_id_list", R"(["a:b"])"}, {"kwargs", "[]"}};
+    records[2].meta = {{"instruction_id_list", R"(["a:b"])"}};
+    records[3].meta = {{"instruction_id_list", R"(["a:b"])"}, {"kwargs", "[3]"}};
+    records[4].meta = {{"instruction_id_list", "[]"}, {"kwargs", "[]"}};
+    const auto groups = room.run("samara.pairs", records, {{"rollout_prompts", true}});
+    CHECK(room.skipped == std::map<std::string, int64_t>{
+                              {"instruction_id_list and kwargs do not fit together", 3}});
+    REQUIRE(groups.size() == 2);
+    const auto given = nlohmann::json::parse(groups[0].candidates[0].instructions);
+    CHECK(given == nlohmann::json::parse(R"([
+        {"id": "punctuation:no_comma", "kwargs": {}, "negated": false, "text": ""},
+        {"id": "length_constraints:number_words",
+         "kwargs": {"num_words": 300, "relation": "at least"}, "negated": false, "text": ""}])"));
+    CHECK(groups[1].candidates[0].instructions.empty());
+}

@@ -35,7 +35,6 @@ struct DataSpec {
     std::string prompt = "as_is";                ///< as_is | empty | shuffled
     std::string response = "as_is";              ///< as_is | empty | shuffled
     int64_t max_records = 0;                     ///< 0: all; the first N rows
-    bool prompt_only = false;                    ///< a row may be a prompt without responses
     uint64_t seed = 0;                           ///< of what synthesizers draw
 };
 

@@ -62,8 +62,14 @@ private:
         Encoded encoded = encoder_.encode(candidate.prompt, candidate.response.value_or(""));
         candidate.prompt_ids = std::move(encoded.prompt_ids);
         candidate.response_ids.clear();
-        if (prompt_only) {
-            return;  // to be rolled out
+        if (prompt_only) {  // to be rolled out: the ids that a policy answers
+            if (candidate.prompt_ids.empty()) {
+                throw Error(Code::data,
+                            "a prompt to be answered has no tokens",
+                            name_of(group),
+                            "give it a text, or use a chat format");
+            }
+            return;
         }
         candidate.response_ids = std::move(encoded.response_ids);
         if (candidate.response_ids.empty()) {

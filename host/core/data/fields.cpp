@@ -67,6 +67,12 @@ const Json* Fields::find(const std::string& ours) {
     return found->is_null() ? nullptr : &*found;
 }
 
+bool Fields::has_any(std::span<const char* const> ours) {
+    return std::any_of(ours.begin(), ours.end(), [&](const char* name) {
+        return has(name) || spec_.columns.contains(name);
+    });
+}
+
 void Fields::fail(const std::string& ours, const std::string& what, std::string help) {
     const std::string name = column(ours);
     const bool predicate = what.starts_with("is ") || what.starts_with("must ") ||

@@ -5,6 +5,7 @@
 #include "core/data/json_row.hpp"
 
 #include <set>
+#include <span>
 #include <string>
 
 namespace samara::host {
@@ -20,6 +21,9 @@ public:
     /// The value of our field, or null when the row has none.
     const nlohmann::json* find(const std::string& ours);
     bool has(const std::string& ours) { return find(ours) != nullptr; }
+    /// True when the row has one of our fields, or the plan names a column for one: then it is
+    /// missing, not meant to be absent.
+    [[nodiscard]] bool has_any(std::span<const char* const> ours);
     /// The field stands in the row, as null.
     [[nodiscard]] bool is_null(const std::string& ours) const;
     /// As find, but absence is a BadRow.

@@ -180,7 +180,7 @@ void shuffle(std::vector<Record>& records,
              const char* stream,
              const SwapIn& swap_in) {
     for (const Record& record : records) {
-        if (record.chosen.has_value() != records.front().chosen.has_value()) {
+        if (record.prompt.empty() != records.front().prompt.empty()) {
             throw Error(Code::data,
                         "text and tokenised rows cannot be shuffled into each other",
                         record.where);

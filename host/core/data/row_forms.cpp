@@ -4,12 +4,23 @@
 #include "core/data/fields.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace samara::host {
 namespace {
 
 using Json = nlohmann::json;
+
+// What makes a row more than a prompt.
+constexpr std::array kAnswers = {"chosen",
+                                 "rejected",
+                                 "response",
+                                 "completion",
+                                 "chosen_ids",
+                                 "rejected_ids",
+                                 "response_ids",
+                                 "completion_ids"};
 
 Message read_message(Fields& fields, const std::string& name, const Json& value) {
     if (!value.is_object()) {
@@ -91,14 +102,17 @@ std::string unpaired_name(Fields& fields, const std::string& suffix) {
     return fields.has("completion" + suffix) ? "completion" + suffix : "response" + suffix;
 }
 
-void read_tokenised(Fields& fields, bool prompt_only, Record& record) {
+void read_tokenised(Fields& fields, Record& record) {
     for (const char* name : {"prompt", "chosen", "rejected", "response", "completion"}) {
         if (fields.has(name)) {
             fields.fail(name, "a row is either text or tokenised, this one is both");
         }
     }
     record.prompt_ids = read_ids(fields, "prompt_ids");
-    if (prompt_only) {
+    if (!fields.has_any(kAnswers)) {
+        if (record.prompt_ids.empty()) {
+            fields.fail("prompt_ids", "is empty", "a row without a response is a prompt to answer");
+        }
         return;
     }
     if (fields.has("response_ids") || fields.has("completion_ids")) {
@@ -278,20 +292,15 @@ Record make_record(const JsonRow& row, const DataSpec& spec) {
     record.id = read_id(fields);
     record.weight = read_number(fields, "weight", 1.0, 0.0);
     record.margin = read_number(fields, "margin", 0.0, -INFINITY);
-    const auto has_any = [&](std::initializer_list<const char*> names) {
-        return std::any_of(
-            names.begin(), names.end(), [&](const char* name) { return fields.has(name); });
-    };
-    const bool answered_ids =
-        has_any({"chosen_ids", "rejected_ids", "response_ids", "completion_ids"});
     if (spec.format == "hh") {
         read_hh(fields, record);
-    } else if (answered_ids || fields.has("prompt_ids")) {
-        read_tokenised(fields, spec.prompt_only && !answered_ids, record);
-    } else if (spec.prompt_only && !has_any({"chosen", "rejected", "response", "completion"})) {
-        record.prompt = read_turns(fields, "prompt");
+    } else if (fields.has("prompt_ids") || fields.has("chosen_ids") || fields.has("rejected_ids") ||
+               fields.has("response_ids") || fields.has("completion_ids")) {
+        read_tokenised(fields, record);
     } else if (fields.has("response") || fields.has("completion")) {
         read_unpaired(fields, record);
+    } else if (fields.has("prompt") && !fields.has_any(kAnswers)) {
+        record.prompt = read_turns(fields, "prompt");  // to be answered by a policy
     } else {
         read_pair(fields, record);
     }

@@ -38,7 +38,7 @@ CacheKey make_key(const DataSpec& data,
                   const Encoder& encoder) {
     CacheKey key;
     // Raise it when reading, merging, encoding or the summary's layout change what is stored.
-    key.parts.push_back({"preparation", "2"});
+    key.parts.push_back({"preparation", "3"});
     key.parts.push_back({"data", report.content_hash});
     std::string rules =
         "format=" + data.format + ";prompt=" + data.prompt + ";response=" + data.response +
