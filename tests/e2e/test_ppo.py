@@ -195,6 +195,59 @@ class Ppo(Case):
         samara("run", self.config("group", "epochs = 2"), env=self.env)
         self.follow("group", critic=False)
 
+    # ---- stopped and continued ----
+
+    def long_run(self, name, *more):
+        """A run with everything that has a state: critic, adapted divergence, passes, minibatches, evaluations."""
+        preferences = "".join(json.dumps({"id": f"q{k}", "prompt_ids": [5 + k, 9], "chosen_ids": [11, 12 + k, 2],
+                                          "rejected_ids": [40 + k, 2]}) + "\n" for k in range(6))
+        mixed = self.folder / "mixed.jsonl"
+        mixed.write_text(self.prompts.read_text() + preferences)
+        ppo = (f'epochs = 2\nminibatches = 2\nadvantage = "gae"\ncritic = "{self.folder / "judge"}"\n'
+               'kl_target = 0.5\nkl_horizon = 40\ntemperature = 0.9\ntop_k = 50\nmissing_end_penalty = 0.5\nreward_clip = 2.0')
+        objectives = CRITIC + '[[objective]]\nplugin = "samara.bradley_terry"\nparams = { beta = 0.1 }\nweight = 0.5\ntags = { base = 1.0 }\n'
+        evals = (f'groups_per_step = 2\n[checkpoint]\nevery_steps = 3\n[[eval]]\nname = "held-out"\npath = "{mixed}"\nevery_steps = 4\n'
+                 '[[eval.synthesizer]]\nplugin = "samara.pairs"\nparams = { rollout_prompts = true }\n')
+        return ["run", self.config(name, ppo, objectives=objectives, steps=10, more=evals, train=mixed, dtype="float32"), *more]
+
+    def same_as_whole(self, name, label):
+        done = samara(*self.long_run(name, "--resume"), env=self.env)
+        for file in ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-10.jsonl",
+                     "eval/held-out-responses-step-8.jsonl", "rollouts/batch-000002.jsonl", "rollouts/batch-000002.h5"):
+            self.assertEqual((self.folder / name / file).read_bytes(), (self.folder / "whole" / file).read_bytes(),
+                             f"{file} after {label}\n{done.stderr}")
+
+    def stop(self, name, phase, count, delay, number):
+        """Sends the signal `delay` seconds after the count-th line of progress that begins with `phase`."""
+        process = subprocess.Popen([SAMARA, *map(str, self.long_run(name))], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True, env={**os.environ, **self.env})
+        for line in process.stderr:
+            if line.startswith(phase):
+                count -= 1
+                if count <= 0:
+                    break
+        time.sleep(delay)
+        process.send_signal(number)
+        process.communicate()
+        return process.returncode
+
+    def test_stopped_anywhere_and_continued_the_bytes_are_the_same(self):
+        self.small_models()
+        samara(*self.long_run("whole"), env=self.env)
+        draw = random.Random(7)
+        codes = []
+        for trial in range(12):
+            phase, count = [("rollout", draw.randint(1, 12)), ("train", draw.randint(1, 10)), ("evaluate", 1),
+                            ("respond", draw.randint(1, 3))][trial % 4]
+            number = signal.SIGKILL if trial % 3 == 2 else signal.SIGTERM
+            name = f"stopped-{trial}"
+            codes.append(self.stop(name, phase, count, draw.uniform(0, 0.02), number))
+            if number == signal.SIGTERM:
+                self.assertIn(codes[-1], (0, 75), f"{phase} {count}")
+            self.same_as_whole(name, f"signal {number} at {phase} {count}")
+        self.assertGreaterEqual(codes.count(75), 5, codes)
+        self.assertGreaterEqual(codes.count(-9), 2, codes)
+
 
 if __name__ == "__main__":
     main()
