@@ -127,6 +127,9 @@ std::string table_of(const std::string& kind) {
     if (kind == "optimizer/1") {
         return "[optimizer]";
     }
+    if (kind == "reward/1") {
+        return "[[ppo.reward]]";
+    }
     return "[[" + kind.substr(0, kind.find('/')) + "]]";
 }
 

@@ -430,6 +430,8 @@ std::vector<CheckResult> check_plugin(const Plugin& plugin) {
         check_synthesizer(checks, plugin, params);
     } else if (kind == "instruction/1") {
         check_instructions(checks, plugin, params);
+    } else if (kind == "reward/1") {
+        check_reward(checks, plugin, params);
     }
     return checks.results;
 }

@@ -17,5 +17,6 @@ struct Checks {
 };
 
 void check_objective(Checks& checks, const Plugin& plugin, const BoundParams& params);
+void check_reward(Checks& checks, const Plugin& plugin, const BoundParams& params);
 
 }  // namespace samara::host

@@ -92,6 +92,9 @@ uint64_t least_table_size(const std::string& kind) {
     if (kind == "instruction/1") {
         return offsetof(samara_instructions, phrase) + sizeof(void*);
     }
+    if (kind == "reward/1") {
+        return offsetof(samara_reward, reward) + sizeof(void*);
+    }
     return 0;
 }
 

@@ -195,6 +195,127 @@ class Ppo(Case):
         samara("run", self.config("group", "epochs = 2"), env=self.env)
         self.follow("group", critic=False)
 
+    # ---- rewards ----
+
+    def texts(self, n=8):
+        """Prompts as text, with an instruction in IFEval's form and a field for the plugin."""
+        path = self.folder / "texts.jsonl"
+        path.write_text("".join(json.dumps(
+            {"id": f"t{k}", "prompt": f"Write the word {word} twice.", "instruction_id_list": [TASK["id"]],
+             "kwargs": [{**TASK["kwargs"], "relation": "at least" if k % 2 else "less than"}], "answer": "e"}) + "\n"
+            for k, word in enumerate(["river", "stone", "cloud", "lamp", "paper", "green", "seven", "north"][:n])))
+        return path
+
+    def test_every_term_is_judged_by_somebody_else_too(self):
+        """A reward model on the chat format's tokens, instructions by `samara verify`, plugins by hand; weights, clip, penalty."""
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        model, judge = tiny_model(self.folder / "model"), reward_model(self.folder / "judge", 3)
+        reward = (f'model = "{judge}"\nweight = 0.5\n[[ppo.reward]]\ninstructions = "all"\nweight = 2.0\n'
+                  '[[ppo.reward]]\nplugin = "samara.overlong"\nparams = { limit = 8, buffer = 4 }\n'
+                  '[[instructions]]\nplugin = "samara.ifeval"')
+        samara("run", self.config("terms", "reward_clip = 1.5\nmissing_end_penalty = 0.25\nkl_coef = 0.0\nadvantage = \"leave_one_out\"",
+                                  reward, steps=1, train=self.texts(), dtype="float32"), "--set", "ppo.max_new_tokens=7", env=self.env)
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        classifier = AutoModelForSequenceClassification.from_pretrained(judge).eval()
+        samples = rows(self.folder / "terms/rollouts/batch-000000.jsonl")
+        batch = self.batch("terms", 0)
+        prompts = {row["id"]: row for row in rows(self.texts())}
+        verdicts = self.folder / "responses.jsonl"
+        verdicts.write_text("".join(json.dumps({**prompts[s["record"]], "response": s["response"]}) + "\n" for s in samples))
+        said = [json.loads(line) for line in samara("verify", verdicts, "--json", env=self.env).stdout.splitlines()]
+        self.assertEqual((len(samples), len(said)), (12, 12))
+        followed = set()
+        for n, (sample, one) in enumerate(zip(samples, batch)):
+            prompt = prompts[sample["record"]]["prompt"]
+            text = tokenizer.apply_chat_template([{"role": "user", "content": prompt}, {"role": "assistant", "content": sample["response"]}],
+                                                 tokenize=False)
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            with torch.no_grad():
+                score = classifier.score(classifier.model(input_ids=torch.tensor([ids])).last_hidden_state)[0, -1, 0].item()
+            self.assertAlmostEqual(sample["reward/model"], score, delta=1e-4 * max(1, abs(score)))
+            follows = 1.0 if all(said[n]["strict"]) else 0.0
+            followed.add(follows)
+            self.assertEqual(sample["reward/instructions"], follows, said[n])
+            long = min(0.0, max(-1.0, (8 - 4 - len(one["ids"])) / 4))
+            self.assertEqual(sample["reward/samara.overlong"], long)
+            total = min(1.5, max(-1.5, 0.5 * sample["reward/model"] + 2.0 * follows + long))
+            total -= 0.0 if one["ids"][-1] in tokenizer.all_special_ids else 0.25
+            self.assertAlmostEqual(one["reward"], total, places=6)
+        self.assertEqual(followed, {0.0, 1.0})
+        for n in range(0, 12, 3):  # RLOO
+            total = sum(one["reward"] for one in batch[n:n + 3])
+            for one in batch[n:n + 3]:
+                self.assertAlmostEqual(one["advantage"][0], one["reward"] - (total - one["reward"]) / 2, places=9)
+
+    def test_a_policy_learns_what_is_rewarded_and_nothing_from_a_constant(self):
+        """The reward model's score rises; with weight 0 there is no gradient at all."""
+        self.small_models()
+        rate = ("--set", "schedule.learning_rate=0.01", "--set", "ppo.samples=8", "--set", "ppo.prompts=10")
+        scores = {}
+        for name, weight in (("learns", 1.0), ("constant", 0.0)):
+            reward = f'model = "{self.folder / "judge"}"\nweight = {weight}'
+            samara("run", self.config(name, "kl_coef = 0.0", reward, steps=25, dtype="float32"), *rate, env=self.env)
+            rollouts, steps = self.metrics(name)
+            scores[name] = [row["reward/model"] for row in rollouts]
+            if weight == 0:
+                self.assertEqual({row["grad_norm"] for row in steps}, {0.0})
+        mean = lambda values: sum(values) / len(values)
+        spread = lambda values: math.sqrt(mean([(v - mean(values)) ** 2 for v in values]))
+        self.assertGreater(mean(scores["learns"][-5:]) - mean(scores["learns"][:5]), 5 * spread(scores["constant"]))
+
+    # ---- limits and refusals ----
+
+    def test_a_diverging_run_is_stopped_when_asked(self):
+        self.small_models()
+        done = samara("run", self.config("far", "kl_stop = 0.05", steps=30), "--set", "schedule.learning_rate=0.05", env=self.env)
+        rollouts, steps = self.metrics("far")
+        self.assertLess(len(steps), 30)
+        self.assertGreater(rollouts[-1]["objective/kl"], 0.05)
+        self.assertTrue(all(row["objective/kl"] <= 0.05 for row in rollouts[:-1]))
+        self.assertEqual(rollouts[-1]["step"], len(steps), "nothing is learned from the batch that went too far")
+        self.assertIn("kl_stop", done.stdout + done.stderr)
+        self.assertTrue((self.folder / "far/model/model.safetensors").exists())
+
+    def test_non_finite_rewards_stop_before_the_update_and_name_the_record(self):
+        self.small_models()
+        self.bad_judge()
+        done = samara("run", self.config("nan", dtype="float32"), env=self.env, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertRegex(done.stderr, r"record p\d")
+        self.assertEqual(self.metrics("nan")[1], [])
+
+    def bad_judge(self):
+        import torch
+        from safetensors.torch import load_file, save_file
+        path = self.folder / "judge/model.safetensors"
+        weights = load_file(path)
+        weights["model.norm.weight"] = torch.full_like(weights["model.norm.weight"], 3e38)
+        save_file(weights, path, metadata={"format": "pt"})
+
+    def test_what_cannot_work_is_refused_before_any_work(self):
+        self.small_models()
+        judge = f'model = "{self.folder / "judge"}"'
+        for n, (config, options, code, said) in enumerate([
+                (dict(ppo="gamma = 0.9"), (), 2, "gamma has no effect"),
+                (dict(), ("--set", "ppo.samples=1"), 2, "one response has nothing to be compared with"),
+                (dict(reward='instructions = "fraction"\nmodel = "x"'), (), 2, "got several"),
+                (dict(reward="weight = 1.0"), (), 2, "got none"),
+                (dict(reward='plugin = "samara.adamw"'), (), 2, "expected a reward"),
+                (dict(reward='plugin = "samara.overlong"\nparams = { limit = 4 }'), (), 2, "buffer"),
+                (dict(reward=judge + "\nparams = { limit = 4 }"), (), 2, "params has no effect"),
+                (dict(reward=f'model = "{self.folder / "model"}"'), (), 2, "no score head"),
+                (dict(reward='instructions = "all"'), (), 2, "no prompt has an instruction"),
+                (dict(objectives=CRITIC), (), 2, "tok.value"),
+                (dict(ppo='reference = "none"'), (), 2, "kl_coef"),
+                (dict(ppo="minibatches = 5"), (), 2, "more than ppo.prompts"),
+                (dict(), ("--set", "synthesizer.0.params={rollout_prompts=false}"), 3, '"no response":10'),
+        ]):
+            done = samara("run", self.config(f"bad{n}", **config), *options, env=self.env, check=False)
+            self.assertEqual(done.returncode, code, f"case {n}: {done.stderr}")
+            self.assertIn(said, done.stderr, f"case {n}")
+
     # ---- stopped and continued ----
 
     def long_run(self, name, *more):

@@ -55,7 +55,10 @@ TEST_CASE("sound plugins of every kind conform", "[runtime][conformance]") {
              {library("hello_optimizer"), "example.hello_optimizer"},
              {library("evil_synthesizer"), "test.evil_synthesizer"},
              {library("evil_others"), "test.stateful"},
-             {library("evil_others"), "test.types"}}) {
+             {library("evil_others"), "test.types"},
+             {library("evil_others"), "test.evil_reward"},
+             {library("hello_reward"), "example.hello_reward"},
+             {own("samara_rewards"), "samara.overlong"}}) {
         INFO(id);
         const auto results = check_plugin(plugin(file, id));
         CHECK(failures(results) == "");
@@ -88,6 +91,14 @@ TEST_CASE("each check fails on what it guards", "[runtime][conformance]") {
                ContainsSubstring("state round trip"));
     CHECK_THAT(spoiled("evil_others", "test.stateful", "forgets"),
                ContainsSubstring("state round trip"));
+    CHECK_THAT(spoiled("evil_others", "test.evil_reward", "nan"),
+               ContainsSubstring("determinism: ") && ContainsSubstring("has the reward nan"));
+    CHECK_THAT(spoiled("evil_others", "test.evil_reward", "silent"),
+               ContainsSubstring("has the reward nan"));
+    CHECK_THAT(spoiled("evil_others", "test.evil_reward", "depends on history"),
+               ContainsSubstring("determinism: "));
+    CHECK_THAT(spoiled("evil_others", "test.evil_reward", "depends on batch"),
+               !ContainsSubstring("determinism") && ContainsSubstring("batch independence: "));
     CHECK_THAT(spoiled("evil_others", "test.types", "lies"),
                ContainsSubstring("does not hold when checked"));
     CHECK_THAT(spoiled("evil_others", "test.types", "never solves"),

@@ -153,12 +153,15 @@ private:
             ppo.critic = model_path(ppo.critic, "ppo.critic", bound.where("critic"));
         }
         write(bound);
-        const std::vector<Bound> rewards =
+        std::vector<Bound> rewards =
             node != nullptr && node->table() != nullptr
                 ? bind_list(section("ppo.reward"), *node, "ppo.", problems_, params_of_)
                 : std::vector<Bound>{};
-        for (const Bound& reward : rewards) {
+        for (Bound& reward : rewards) {
             RewardUse use = read_reward(reward, problems_);
+            if (!reward.text("plugin").empty()) {
+                use.plugin = uses_.bind_use(reward, "reward/1");
+            }
             if (!use.model.empty()) {
                 use.model = model_path(use.model, reward.path + ".model", reward.where("model"));
             }
@@ -167,7 +170,7 @@ private:
         if (rewards.empty()) {
             problems_.add(node != nullptr ? node->at : Where{},
                           "missing [[ppo.reward]]: at least one is needed",
-                          "name a reward model's folder, or instructions = \"fraction\"");
+                          "name a reward model's folder, a plugin, or instructions = \"fraction\"");
         }
         write(rewards);
     }

@@ -46,8 +46,9 @@ struct EvalSpec {
     std::vector<PluginUse> instructions;  ///< empty: the run's
 };
 
-/// One term of a rollout's reward: a model's score or what instructions say.
+/// One term of a rollout's reward: a model's score, what instructions say, or a plugin's.
 struct RewardUse {
+    PluginUse plugin;          ///< id empty: none
     std::string model;         ///< a reward model's folder, absolute or "cache:NAME"
     std::string instructions;  ///< fraction | all of the prompt's verifiable instructions followed
     double weight = 1.0;

@@ -71,11 +71,19 @@ RewardUse read_reward(const Bound& bound, Problems& problems) {
     use.instructions = bound.text("instructions");
     use.weight = bound.number("weight");
     use.where = problems.text(bound.at);
-    if (use.model.empty() == use.instructions.empty()) {
+    const bool plugin = !bound.text("plugin").empty();
+    const int named =
+        (plugin ? 1 : 0) + (use.model.empty() ? 0 : 1) + (use.instructions.empty() ? 0 : 1);
+    if (named != 1) {
         problems.add(bound.at,
-                     bound.path + ": expected model or instructions, got " +
-                         (use.model.empty() ? "neither" : "both"),
+                     bound.path + ": expected one of model, instructions and plugin, got " +
+                         (named == 0 ? "none" : "several"),
                      "one [[ppo.reward]] for each term");
+    }
+    if (!plugin && bound.given.contains("params")) {
+        problems.add(bound.where("params"),
+                     bound.path + ".params has no effect without plugin",
+                     "name the plugin that they belong to");
     }
     return use;
 }

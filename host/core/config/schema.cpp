@@ -234,8 +234,10 @@ Section reward_section() {
                     "|fraction|all",
                     "the share of the prompt's verifiable instructions that the response follows, "
                     "or 1 if it follows all and 0 otherwise"),
+             text("plugin", "\"\"", "id of a reward"),
+             {"params", Type::params, "{}", "its parameters: `samara plugins describe ID`"},
              {"weight", Type::number, "1.0", "factor in the sum; may be negative"}},
-            "A term of a response's reward; at least one. Each names a model or instructions."};
+            "A term of a response's reward; at least one. Each names a model, instructions or a plugin."};
 }
 
 Section best_section() {

@@ -99,6 +99,7 @@ std::string home_of(const std::string& kind) {
     const std::string name = kind.substr(0, kind.find('/'));
     return name == "instruction" ? "[[instructions]]"
            : name == "optimizer" ? "[optimizer]"
+           : name == "reward"    ? "[[ppo.reward]]"
                                  : "[[" + name + "]]";
 }
 

@@ -124,6 +124,11 @@ void write_environment(const RunFolder& folder,
     }
     std::for_each(plan.objectives.begin(), plan.objectives.end(), add);
     add(plan.optimizer);
+    for (const RewardUse& use : plan.ppo.rewards) {
+        if (!use.plugin.id.empty()) {
+            add(use.plugin);
+        }
+    }
     Json environment = {{"threads", at::get_num_threads()}};
     for (const auto& [key, value] : options.environment) {
         environment[key] = value;
@@ -332,6 +337,12 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
             warn_without_anchor(data.train.groups);
         }
 
+        std::unique_ptr<Rewards> rewards;
+        if (plan.pipeline == "ppo") {
+            rewards =
+                std::make_unique<Rewards>(plan, registry, *encoder, synthesis.instructions, hooks);
+        }
+
         // ---- models and optimizer ----
         Models models = open_models(plan);
         Optimizer optimizer(std::make_unique<OptimizerInstance>(
@@ -357,10 +368,8 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         }
 
         // ---- where a step's groups come from: the data, or rollouts of the policy ----
-        std::unique_ptr<Rewards> rewards;
         std::unique_ptr<StepSource> source;
         if (plan.pipeline == "ppo") {
-            rewards = std::make_unique<Rewards>(plan, *encoder, synthesis.instructions);
             source = std::make_unique<RolloutSource>(RolloutParts{plan,
                                                                   options,
                                                                   folder,

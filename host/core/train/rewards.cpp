@@ -6,6 +6,7 @@
 #include "core/model_tensors.hpp"
 #include "core/train/order.hpp"
 #include "runtime/error.hpp"
+#include "runtime/reward.hpp"
 
 #include <ATen/ATen.h>
 
@@ -19,8 +20,7 @@ struct Rewards::Judge {
     Judge(const Judge&) = delete;
     Judge& operator=(const Judge&) = delete;
     virtual ~Judge() = default;
-    [[nodiscard]] virtual std::vector<double> values(
-        std::span<const Group* const> groups) const = 0;
+    [[nodiscard]] virtual std::vector<double> values(const Responses& responses) = 0;
     std::string name;
     double weight;
 };
@@ -46,28 +46,35 @@ struct ModelJudge final : Rewards::Judge {
                         request.path,
                         "train one with pipeline \"reward\", or name a sequence classifier");
         }
-        auto own = open_encoder(request);
-        if (own->fingerprint() != policy.fingerprint()) {
-            log::info("reward model " + request.path +
-                      ": another tokenizer or chat format; it sees the texts tokenised anew");
-            encoder = std::move(own);
+        encoder = open_encoder(request);
+        same_ids = encoder->fingerprint() == policy.fingerprint();
+        log::info("reward model " + request.path + ": it sees prompts and responses in its own " +
+                  (same_ids ? "chat format, ended as its training's responses are"
+                            : "tokens and chat format, which are not the policy's"));
+    }
+    /// Sampled ids end where sampling stopped; a reward model's last token is its chat format's.
+    void encode(Group& group) const {
+        for (Candidate& c : group.candidates) {
+            if (!c.prompt.empty()) {
+                Encoded ids = encoder->encode(c.prompt, *c.response);
+                c.prompt_ids = std::move(ids.prompt_ids);
+                c.response_ids = std::move(ids.response_ids);
+            } else if (!same_ids) {
+                throw Error(Code::config,
+                            "a reward model with another tokenizer than the policy's cannot read "
+                            "prompts that came as ids",
+                            "record " + group.record_id,
+                            "give the prompts as text");
+            }
         }
     }
-    [[nodiscard]] std::vector<double> values(std::span<const Group* const> groups) const override {
+    [[nodiscard]] std::vector<double> values(const Responses& responses) override {
         std::vector<Group> anew;
-        std::vector<const Group*> all(groups.begin(), groups.end());
-        if (encoder) {
-            for (const Group* group : groups) {
-                anew.push_back(*group);
-                for (Candidate& c : anew.back().candidates) {
-                    const Encoded ids = encoder->encode(c.prompt, *c.response);
-                    c.prompt_ids = ids.prompt_ids;
-                    c.response_ids = ids.response_ids;
-                }
-            }
-            for (size_t g = 0; g < anew.size(); ++g) {
-                all[g] = &anew[g];
-            }
+        anew.reserve(responses.groups.size());
+        std::vector<const Group*> all;
+        for (const Group* group : responses.groups) {
+            encode(anew.emplace_back(*group));
+            all.push_back(&anew.back());
         }
         const c10::NoGradGuard no_grad;
         std::vector<double> out;
@@ -82,17 +89,18 @@ struct ModelJudge final : Rewards::Judge {
     }
     int64_t tokens_per_batch;
     std::unique_ptr<LanguageModel> model;
-    std::unique_ptr<Encoder> encoder;  ///< null: the policy's ids are its ids
+    std::unique_ptr<Encoder> encoder;
+    bool same_ids = false;  ///< its tokenizer and chat format are the policy's
 };
 
 /// The share of the prompt's instructions that the response follows, or whether it follows all.
 struct InstructionJudge final : Rewards::Judge {
     InstructionJudge(const RewardUse& use, std::shared_ptr<InstructionSet> set)
         : Judge("instructions", use.weight), all(use.instructions == "all"), set(std::move(set)) {}
-    [[nodiscard]] std::vector<double> values(std::span<const Group* const> groups) const override {
+    [[nodiscard]] std::vector<double> values(const Responses& responses) override {
         std::vector<double> out;
         int64_t decided = 0;
-        for (const Group* group : groups) {
+        for (const Group* group : responses.groups) {
             for (const Candidate& c : group->candidates) {
                 const auto [followed, total] = follow(c);
                 decided += total;
@@ -105,7 +113,7 @@ struct InstructionJudge final : Rewards::Judge {
             throw Error(Code::config,
                         "[[ppo.reward]] instructions: no prompt has an instruction that the run's "
                         "libraries can check",
-                        groups.front()->record_id,
+                        responses.groups.front()->record_id,
                         "list a library under [[instructions]], and prompts that carry "
                         "instructions (IFEval's fields, or rollout_prompts of samara.mapl_inter)");
         }
@@ -140,14 +148,29 @@ struct InstructionJudge final : Rewards::Judge {
     std::shared_ptr<InstructionSet> set;
 };
 
+/// What a plugin of kind reward says.
+struct PluginJudge final : Rewards::Judge {
+    PluginJudge(const RewardUse& use, const Registry& registry, const HostHooks& hooks)
+        : Judge(use.plugin.id, use.weight),
+          instance(*registry.find(use.plugin.id), use.plugin.params, hooks) {}
+    [[nodiscard]] std::vector<double> values(const Responses& responses) override {
+        return instance.reward(responses.groups, responses.finished, responses.info);
+    }
+    RewardInstance instance;
+};
+
 }  // namespace
 
 Rewards::Rewards(const Plan& plan,
+                 const Registry& registry,
                  const Encoder& encoder,
-                 std::shared_ptr<InstructionSet> instructions) {
+                 std::shared_ptr<InstructionSet> instructions,
+                 const HostHooks& hooks) {
     for (const RewardUse& use : plan.ppo.rewards) {
         std::unique_ptr<Judge> judge;
-        if (!use.model.empty()) {
+        if (!use.plugin.id.empty()) {
+            judge = std::make_unique<PluginJudge>(use, registry, hooks);
+        } else if (!use.model.empty()) {
             judge = std::make_unique<ModelJudge>(plan, use, encoder);
         } else {
             judge = std::make_unique<InstructionJudge>(use, instructions);
@@ -163,12 +186,12 @@ Rewards::Rewards(const Plan& plan,
 
 Rewards::~Rewards() = default;
 
-std::vector<RewardTerm> Rewards::judge(std::span<const Group* const> groups) const {
+std::vector<RewardTerm> Rewards::judge(const Responses& responses) const {
     std::vector<RewardTerm> terms;
     for (const auto& judge : judges_) {
-        terms.push_back({judge->name, judge->weight, judge->values(groups)});
+        terms.push_back({judge->name, judge->weight, judge->values(responses)});
         size_t n = 0;
-        for (const Group* group : groups) {
+        for (const Group* group : responses.groups) {
             for (size_t c = 0; c < group->candidates.size(); ++c) {
                 if (!std::isfinite(terms.back().values[n++])) {
                     throw Error(Code::non_finite,

@@ -1,9 +1,10 @@
-// What rollouts are worth: the weighted terms of [[ppo.reward]], each a reward model's score or
-// what the prompt's verifiable instructions say.  Used by rollouts.cpp.
+// What rollouts are worth: the weighted terms of [[ppo.reward]], each a reward model's score, what
+// the prompt's verifiable instructions say, or a plugin's number.  Used by rollouts.cpp.
 #pragma once
 #include "core/config/plan.hpp"
 #include "core/model.hpp"
 #include "runtime/instances.hpp"
+#include "runtime/registry.hpp"
 
 #include <memory>
 #include <span>
@@ -12,9 +13,17 @@
 
 namespace samara::host {
 
+/// What is judged: candidates with prompt, response text and ids.
+struct Responses {
+    std::span<const Group* const> groups;
+    const std::vector<bool>& finished;  ///< per candidate: ended by itself, not at the limit
+    const RunInfo& info;
+};
+
 /// One value per candidate, in the order of the groups.
 struct RewardTerm {
-    std::string name;  ///< "instructions", "model", or with a number where several are alike
+    std::string
+        name;  ///< "instructions", "model", a plugin's id; with a number where several are alike
     double weight = 1;
     std::vector<double> values;
 };
@@ -22,16 +31,20 @@ struct RewardTerm {
 /// [one thread at a time]
 class Rewards {
 public:
-    /// Opens the reward models.  A model with another tokenizer sees the text tokenised anew, which
-    /// is said in the log.
-    Rewards(const Plan& plan, const Encoder& encoder, std::shared_ptr<InstructionSet> instructions);
+    /// Opens the reward models and creates the plugins.  A model sees the texts in its own tokens
+    /// and chat format, as in its training: a sampled response may end in other tokens.
+    Rewards(const Plan& plan,
+            const Registry& registry,
+            const Encoder& encoder,
+            std::shared_ptr<InstructionSet> instructions,
+            const HostHooks& hooks);
     ~Rewards();
 
-    /// Candidates need prompt, response text and ids.  A prompt without instructions that can be
+    /// A prompt without instructions that can be
     /// decided counts as followed by 0 of 0: value 0.
     /// Throws Error: non_finite naming the record; config when a term asks for instructions and no
     /// prompt has any.
-    [[nodiscard]] std::vector<RewardTerm> judge(std::span<const Group* const> groups) const;
+    [[nodiscard]] std::vector<RewardTerm> judge(const Responses& responses) const;
 
     struct Judge;  ///< one term
 

@@ -113,6 +113,7 @@ std::vector<Group> RolloutSource::skeleton(int64_t batch) const {
         Group& group = out.emplace_back();
         group.record = prompt.record;
         group.record_id = prompt.record_id;
+        group.meta = prompt.meta;
         group.candidates.assign(static_cast<size_t>(plan.ppo.samples), prompt.candidates.front());
     }
     return out;
@@ -133,8 +134,9 @@ bool RolloutSource::respond(std::vector<Group>& groups,
     std::vector<Prompt> prompts;
     for (const Group& group : groups) {
         // Where it came from and in which batch: no two samples of a run share a stream.
-        prompts.push_back(
-            {group.candidates.front().prompt_ids, static_cast<uint64_t>(group.record)});
+        prompts.push_back({group.candidates.front().prompt_ids,
+                           static_cast<uint64_t>(group.record),
+                           group.record_id});
     }
     const auto todo = static_cast<int64_t>(groups.size()) * sampling.samples;
     GenerateHooks hooks;
@@ -275,7 +277,7 @@ bool RolloutSource::sample(int64_t batch, const RunInfo& info) {
     if (parts_.options.cancelled && parts_.options.cancelled()) {
         return false;
     }
-    judged.terms = parts_.rewards.judge(pointers(judged.groups));
+    judged.terms = parts_.rewards.judge({pointers(judged.groups), judged.finished, info});
     judged.scores = total_rewards(judged.terms);
     size_t n = 0;
     for (const Group& group : judged.groups) {
@@ -393,7 +395,7 @@ bool RolloutSource::evaluate(const EvalSet& set, const RunInfo& info, Row& row) 
     if (!respond(groups, true, finished)) {
         return false;
     }
-    const std::vector<RewardTerm> terms = parts_.rewards.judge(pointers(groups));
+    const std::vector<RewardTerm> terms = parts_.rewards.judge({pointers(groups), finished, info});
     std::vector<double> length;
     for (const Group& group : groups) {
         length.push_back(static_cast<double>(group.candidates.front().response_ids.size()));

@@ -6,6 +6,7 @@
 //   optimizer.hpp    moves parameters
 //   records.hpp      messages, records, data set, reproducible random numbers
 //   instruction.hpp  verifiable instruction types, and their use from synthesizers
+//   reward.hpp       sampled responses in, numbers out
 //   synthesizer.hpp  records in, groups of candidates and relations out
 //   json.hpp         the JSON that kwargs and instruction lists travel in
 #pragma once
@@ -15,5 +16,6 @@
 #include "objective.hpp"
 #include "optimizer.hpp"
 #include "records.hpp"
+#include "reward.hpp"
 #include "synthesizer.hpp"
 #include "tensor.hpp"

@@ -125,6 +125,21 @@ struct Stutter : Types {
     static constexpr samara::InstructionType types[] = {{"test:once", ""}, {"test:once", ""}};
 };
 
+struct Reward {
+    static constexpr samara_param params[] = {kWhat};
+    std::string what;
+    int64_t seen = 0;
+    explicit Reward(const samara::Params& p) : what(p.string("what")) {}
+    void reward(const samara::Rollouts& rollouts, std::span<double> out) {
+        for (size_t n = 0; n < rollouts.size() && what != "silent"; ++n) {
+            out[n] = what == "nan"                  ? std::nan("")
+                     : what == "depends on batch"   ? static_cast<double>(rollouts.size())
+                     : what == "depends on history" ? static_cast<double>(seen++)
+                                                    : 1.0;
+        }
+    }
+};
+
 constexpr samara_plugin kOptimizer =
     samara::optimizer<Optimizer>({.id = "test.evil_optimizer", .doc = "evil"});
 constexpr samara_plugin kStateful =
@@ -133,7 +148,8 @@ constexpr samara_plugin kTypes = samara::instructions<Types>({.id = "test.types"
 constexpr samara_plugin kTwin = samara::instructions<Twin>({.id = "test.twin", .doc = "evil"});
 constexpr samara_plugin kStutter =
     samara::instructions<Stutter>({.id = "test.stutter", .doc = "evil"});
+constexpr samara_plugin kReward = samara::reward<Reward>({.id = "test.evil_reward", .doc = "evil"});
 
 }  // namespace
 
-SAMARA_PLUGINS(&kOptimizer, &kStateful, &kTypes, &kTwin, &kStutter)
+SAMARA_PLUGINS(&kOptimizer, &kStateful, &kTypes, &kTwin, &kStutter, &kReward)
