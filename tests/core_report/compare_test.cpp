@@ -26,6 +26,7 @@ RunRecord make_run(const std::string& arm, int64_t seed, int right, const std::s
     run.seed = seed;
     run.folder = "/runs/" + arm + "/seed-" + std::to_string(seed);
     run.finished = true;
+    run.step = 10;
     run.config = {{"objective.0.params.beta", beta},
                   {"run.seed", std::to_string(seed)},
                   {"run.output", run.folder}};
@@ -160,6 +161,15 @@ TEST_CASE("Arms may change plugins and data by their settings, but not behind th
     CHECK(says(behind, "the configurations name the same training data, but it was t and u"));
 }
 
+TEST_CASE("A run that kept its best weights is judged by them") {
+    std::vector<RunRecord> runs = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].step = 0;  // where 20 of 40 are right; the control has 21, 22 and 23
+    }
+    CHECK(compare_runs(runs).cells[1].mean == Approx(0.5));
+    CHECK(compare_runs(runs).cells[1].difference->mean == Approx(-2 / 40.0));
+}
+
 TEST_CASE("Unfinished and repeated runs are left out and said; nothing finished is an error") {
     std::vector<RunRecord> runs = two_arms(2);
     runs[3].finished = false;
@@ -221,7 +231,7 @@ TEST_CASE(
     CHECK_THROWS_AS(read_run(folder.string()), Error);
     write("config.toml", "[run]\noutput = \"x\"\nseed = 4\n");
     CHECK_FALSE(read_run(folder.string()).finished);
-    write("done.json", "{}");
+    write("done.json", R"({"steps": 9, "best": {"step": 2}})");
     write("environment.json",
           R"({"samara": "1", "threads": 2, "plugins": {"p": {"sha256": "ab"}},
               "data": {"train": {"cache_key": "t"}, "eval a-step-1": {"cache_key": "e"}}})");
@@ -240,6 +250,7 @@ TEST_CASE(
           "{\"record\":\"y\",\"tag\":\"base\",\"gap\":3.0,\"flip\":0.5}\n");
     const RunRecord run = read_run(folder.string());
     CHECK(run.seed == 4);
+    CHECK(run.step == 2);
     CHECK(run.plugins.at("p") == "ab");
     CHECK(run.data.at("train") == "t");
     CHECK(run.facts.at("threads") == "2");

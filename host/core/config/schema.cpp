@@ -382,11 +382,6 @@ const std::vector<Section>& schema() {
     return sections;
 }
 
-const std::vector<std::string>& later_sections() {
-    static const std::vector<std::string> names;  // none now
-    return names;
-}
-
 const Section& section(const std::string& name) {
     for (const Section& candidate : schema()) {
         if (candidate.name == name) {

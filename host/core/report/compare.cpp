@@ -14,11 +14,6 @@ namespace {
 
 constexpr int64_t kCurveResamples = 1000;  // bands are looked at, not read off
 
-const Evaluation* last_of(const RunRecord& run, const std::string& set) {
-    const auto found = run.evals.find(set);
-    return found == run.evals.end() || found->second.empty() ? nullptr : &found->second.back();
-}
-
 const Evaluation* at_step(const RunRecord& run, const std::string& set, int64_t step) {
     const auto found = run.evals.find(set);
     if (found != run.evals.end()) {
@@ -29,6 +24,11 @@ const Evaluation* at_step(const RunRecord& run, const std::string& set, int64_t 
         }
     }
     return nullptr;
+}
+
+// Of the model that the run left.
+const Evaluation* last_of(const RunRecord& run, const std::string& set) {
+    return at_step(run, set, run.step);
 }
 
 const Shares* shares_of(const Evaluation* evaluation, const std::string& tag) {

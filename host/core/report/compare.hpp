@@ -28,7 +28,8 @@ struct Difference {
     Verdict verdict = Verdict::none;
 };
 
-/// The last evaluation of one tag of one set by one arm.  Accuracies are fractions.
+/// One tag of one set by the models that an arm left (its last steps, or its best).  Accuracies are
+/// fractions.
 struct Cell {
     std::string set, tag;
     size_t arm = 0;  ///< index into Report::arms

@@ -139,6 +139,9 @@ RunRecord read_run(const std::string& folder) {
     run.finished = fs::exists(run.folder + "/done.json");
     if (run.finished) {
         try {
+            const Json done =
+                parse(read_file(run.folder + "/done.json"), run.folder + "/done.json");
+            run.step = done.contains("best") ? done["best"].at("step") : done.at("steps");
             read_environment(run);
             read_evaluations(run);
             read_metrics(run);

@@ -32,7 +32,8 @@ struct RunRecord {
     std::string folder;
     std::string arm;  ///< "" outside an ablation
     int64_t seed = 0;
-    bool finished = false;                       ///< else only config and folder are set
+    bool finished = false;  ///< else only config and folder are set
+    int64_t step = 0;       ///< of the model that the run left: the last, or the best ([best])
     std::map<std::string, std::string> config;   ///< settings_of(config.toml)
     std::map<std::string, std::string> plugins;  ///< id -> SHA-256
     std::map<std::string, std::string> data;     ///< "train", "eval NAME" -> key of its groups
