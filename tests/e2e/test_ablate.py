@@ -3,6 +3,8 @@ import csv
 import html.parser
 import json
 import os
+import pathlib
+import re
 import signal
 import statistics
 import subprocess
@@ -241,8 +243,16 @@ class Ablate(Case):
         # A whole epoch: every seed reaches the same groups.
         samara("ablate", self.folder / "run.toml", "--vary", "objective.0.params.beta=0.1,0.5", "--seeds", "1,2", "--set",
                "train.max_steps=2", "--set", "eval.0.max_records=4", "--output", out, env=self.env)
-        counts = [log.read_text().count("reference log-probs reused") for log in sorted(out.glob("*/*/log.txt"))]
-        self.assertEqual(sorted(counts), [0, 2, 2, 2])
+        said = re.compile(r"(training data|'held-out'): reference log-probs of (\d+) groups (computed|reused)")
+        whole = [("training data", "8"), ("'held-out'", "4")]
+        for run in sorted(out.glob("*/*/log.txt")):
+            first = run.parent.relative_to(out) == pathlib.Path("0.1/seed-1")
+            self.assertEqual(said.findall(run.read_text()), [(*of, "computed" if first else "reused") for of in whole], run)
+            # A policy that has made no step equals its reference: what is shared are the right groups' values.
+            for row in rows(run.parent / "eval/held-out-step-0.jsonl"):
+                self.assertAlmostEqual(row["gap"], 0, places=3)
+        self.assertEqual(len(list(out.glob("*/*/log.txt"))), 4)
+        self.assertEqual(len(list((self.folder / "cache/reference").iterdir())), 1)
 
     def test_the_shipped_ablation_is_sound(self):
         done = samara("ablate", ROOT / "configs/ablations/quickstart.toml", "--dry-run", cwd=self.folder)
