@@ -115,7 +115,7 @@ void check_tags(const Plan& plan, const std::vector<std::string>& known_tags) {
                 problems.push_back({Code::config,
                                     "objective." + std::to_string(i) +
                                         ".tags: no synthesizer emits tag '" + tag + "'",
-                                    plan.objectives[i].where,
+                                    plan.objectives[i].tags_where,
                                     (near.empty() ? "" : "did you mean '" + near + "'? ") +
                                         ("tags of this run: " + (known.empty() ? "none" : known))});
             }

@@ -320,7 +320,11 @@ Section eval_section() {
              blind("prompt",
                    "blind control: how much is known without the prompt, or with another row's"),
              blind("response", "blind control: the same for the responses"),
-             max_records()},
+             max_records(),
+             {"by",
+              Type::texts,
+              "[]",
+              "fields of the rows: accuracy is also told for each of their values"}},
             "A held-out set. [[eval.synthesizer]] and [[eval.instructions]] below it replace the "
             "run's."};
 }
