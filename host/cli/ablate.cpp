@@ -89,6 +89,26 @@ public:
         return text_table({"arm", "seeds", "changes"}, rows);
     }
 
+    /// Says what the host refuses before it reads data, such as tags that no synthesizer of an arm
+    /// emits: plugins run in the host only.  Returns the first refusal's exit status, 0 without.
+    [[nodiscard]] int check() const {
+        int status = 0;
+        for (size_t r = 0; r < runs_.size(); ++r) {
+            const bool first = r == 0 || runs_[r].arm != runs_[r - 1].arm;
+            std::string output;
+            if (!first || states_[r] == State::done) {
+                continue;  // seeds change nothing that is checked
+            }
+            if (const int ended = run_to_end(command_of(runs_[r], "--dry-run"), output)) {
+                const size_t error = output.find("error[");
+                say("arm '" + runs_[r].arm + "' cannot run:\n" +
+                    output.substr(error == std::string::npos ? 0 : error));
+                status = status == 0 ? ended : status;
+            }
+        }
+        return status;
+    }
+
     /// Runs what is not done.  Returns the exit status of the first failed run, 75 when stopped.
     int run() {
         const FolderLock lock(ablation_.output);
@@ -159,10 +179,9 @@ private:
         return jobs;
     }
 
-    void start(size_t r) {
-        const PlannedRun& run = runs_[r];
-        fs::create_directories(run.plan.output);
-        std::vector<std::string> command = {host_binary(), "run", ablation_.base, "--resume"};
+    [[nodiscard]] std::vector<std::string> command_of(const PlannedRun& run,
+                                                      const std::string& option) const {
+        std::vector<std::string> command = {host_binary(), "run", ablation_.base, option};
         for (const std::string& set : run.set) {
             command.insert(command.end(), {"--set", set});
         }
@@ -172,6 +191,12 @@ private:
         if (common_.allow_insecure) {
             command.emplace_back("--allow-insecure-plugin-dir");
         }
+        return command;
+    }
+
+    void start(size_t r) {
+        const PlannedRun& run = runs_[r];
+        fs::create_directories(run.plan.output);
         std::vector<std::string> environment;
         if (ablation_.jobs > 1 && std::getenv("OMP_NUM_THREADS") == nullptr) {
             const auto share =
@@ -180,7 +205,7 @@ private:
         }
         const std::string log = run.plan.output + "/log.txt";
         say(title(r) + (states_[r] == State::unfinished ? ": continues, log " : ": log ") + log);
-        children_.start(r, command, environment, log);
+        children_.start(r, command_of(run, "--resume"), environment, log);
         first_ = first_ ? first_ : r;
     }
 
@@ -247,6 +272,9 @@ int do_ablate(const Arguments& arguments, const Common& common) {
     Ablation ablation = read_ablation(arguments);
     std::vector<PlannedRun> runs = plan_runs(ablation, *registry);
     Runner runner(ablation, std::move(runs), common);
+    if (const int refused = runner.check()) {
+        return refused;
+    }
     if (arguments.dry_run) {
         std::fputs(runner.listing().c_str(), stdout);
         return 0;

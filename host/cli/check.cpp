@@ -13,7 +13,10 @@ CLI::App* add_run_options(CLI::App& app, RunArguments& arguments) {
     verb->add_option("FILE", arguments.file, "configuration (TOML)")->required();
     verb->add_option("--set", arguments.set, "override a key: train.max_steps=10 (repeatable)");
     verb->add_flag("--resume", arguments.resume, "continue the run in its own folder");
-    verb->add_flag("--dry-run", arguments.dry_run, "print the resolved configuration and stop");
+    verb->add_flag(
+        "--dry-run",
+        arguments.dry_run,
+        "print the resolved configuration and stop; refuses what needs no data and no model");
     verb->add_option(
         "--fp32-route", arguments.route, "stock or onednn instead of the measured choice");
     return verb;

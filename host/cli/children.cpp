@@ -157,4 +157,22 @@ std::optional<EndedChild> Children::wait(double seconds) {
     return std::nullopt;
 }
 
+int run_to_end(const std::vector<std::string>& command, std::string& output) {
+    std::string file = (fs::temp_directory_path() / "samara-output-XXXXXX").string();
+    const int descriptor = ::mkstemp(file.data());
+    if (descriptor < 0) {
+        throw_io("cannot create a temporary file", file, errno);
+    }
+    ::close(descriptor);
+    Children children;
+    children.start(0, command, {}, file);
+    std::optional<EndedChild> ended;
+    while (!ended) {
+        ended = children.wait(0.02);
+    }
+    output = read_file(file);
+    fs::remove(file);
+    return ended->status;
+}
+
 }  // namespace samara::host::cli

@@ -63,4 +63,7 @@ private:
     bool stopped_ = false;
 };
 
+/// Runs a command to its end and returns its exit status; `output`: all that it wrote.
+int run_to_end(const std::vector<std::string>& command, std::string& output);
+
 }  // namespace samara::host::cli

@@ -66,6 +66,7 @@ int do_run(const RunArguments& arguments, const Common& common) {
         log::warning(warning);
     }
     if (arguments.dry_run) {
+        check_plan(config.plan, *registry);
         std::fputs(config.plan.resolved.c_str(), stdout);
         return 0;
     }

@@ -84,6 +84,7 @@ name = "blind"
 path = "held.jsonl"
 prompt = "empty"
 max_records = 5
+by = ["kind"]
 
 [[eval.instructions]]
 plugin = "test.rules"
@@ -172,6 +173,7 @@ every_steps = 20
 prompt = "as_is"
 response = "as_is"
 max_records = 0
+by = []
 
 [[eval]]
 name = "blind"
@@ -180,6 +182,7 @@ every_steps = 0
 prompt = "empty"
 response = "as_is"
 max_records = 5
+by = ["kind"]
 
 [[eval.instructions]]
 plugin = "test.rules"
@@ -269,6 +272,8 @@ TEST_CASE("An evaluation set inherits the data settings but not the blind contro
     CHECK(held.synthesizers.empty());
     CHECK(blind.data.prompt == "empty");
     CHECK(blind.data.max_records == 5);
+    CHECK(blind.by == std::vector<std::string>{"kind"});
+    CHECK(held.by.empty());
     REQUIRE(blind.synthesizers.size() == 1);
     CHECK(blind.synthesizers[0].id == "test.draw");
     CHECK(blind.instructions.size() == 1);
@@ -350,7 +355,7 @@ TEST_CASE("The text of a path or a float does not depend on the locale") {
 TEST_CASE("Tags that no synthesizer emits are refused with those that are") {
     Plan plan;
     ObjectiveUse use;
-    use.where = "run.toml:14:10";
+    use.tags_where = "run.toml:14:10";
     use.tags = {{"base", 1.0}, {"intr", 1.0}, {"zzz", 1.0}};
     plan.objectives = {ObjectiveUse{}, use};
     CHECK_NOTHROW(check_tags(plan, {"base", "intr", "zzz"}));

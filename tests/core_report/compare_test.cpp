@@ -26,6 +26,7 @@ RunRecord make_run(const std::string& arm, int64_t seed, int right, const std::s
     run.seed = seed;
     run.folder = "/runs/" + arm + "/seed-" + std::to_string(seed);
     run.finished = true;
+    run.step = 10;
     run.config = {{"objective.0.params.beta", beta},
                   {"run.seed", std::to_string(seed)},
                   {"run.output", run.folder}};
@@ -33,14 +34,18 @@ RunRecord make_run(const std::string& arm, int64_t seed, int right, const std::s
     run.data = {{"train", "t"}, {"eval held-out", "h"}};
     run.facts = {{"samara", "1"}, {"libtorch", "2"}, {"threads", "2"}};
     for (const int64_t step : {0, 10}) {
-        Evaluation evaluation{step, {}, {{"base", 0.6}}};
+        Evaluation evaluation{
+            step, {}, {{"base", 0.6}}, {{"base", step == 0 ? 0.0 : 0.1 * double(seed)}}};
         for (int r = 0; r < 40; ++r) {
-            evaluation.tags["base"]["r" + std::to_string(r)] = {
-                r < (step == 0 ? 20 : right) ? 1.0 : 0.0, 1.0};
+            const Share share{r < (step == 0 ? 20 : right) ? 1.0 : 0.0, 1.0};
+            evaluation.slices[{"base", ""}]["r" + std::to_string(r)] = share;
+            evaluation.slices[{"base", r < 30 ? "longer" : "shorter"}]["r" + std::to_string(r)] =
+                share;
         }
         run.evals["held-out"].push_back(evaluation);
     }
-    run.cost = {10.5, 1234, 617, 2000000001};
+    run.cost = {
+        9.5 + static_cast<double>(seed) / 2, 1234, 617, 2000000001.0 - (seed == 2 ? 0 : 1e6)};
     return run;
 }
 
@@ -76,12 +81,13 @@ TEST_CASE("Arms are compared with the first, paired by seed and record") {
     CHECK(report.arms[1].changes[0].key == "objective.0.params.beta");
     CHECK(report.arms[1].cost.seconds == Approx(10.5));
     CHECK(report.arms[1].cost.peak_bytes == 2000000001);
-    REQUIRE(report.cells.size() == 2);
+    REQUIRE(report.cells.size() == 6);  // the whole tag, then its two parts, of each arm
     const Cell& cell = report.cells[1];
     CHECK(cell.mean == Approx((37 + 38 + 39) / 120.0));
     CHECK(cell.sd == Approx(1 / 40.0));
     CHECK(cell.before == Approx(0.5));
     CHECK(cell.loss == Approx(0.6));
+    CHECK(cell.length_correlation == Approx(0.2));  // of 0.1, 0.2 and 0.3
     CHECK(cell.relations == 40);
     REQUIRE(cell.difference);
     CHECK(cell.difference->seeds == 3);
@@ -96,6 +102,56 @@ TEST_CASE("Arms are compared with the first, paired by seed and record") {
     REQUIRE(report.curves.size() == 2);
     CHECK(report.curves[1].points[0].step == 0);
     CHECK(report.curves[1].points[1].mean == Approx(cell.mean));
+}
+
+TEST_CASE("Parts of a tag are compared like whole ones") {
+    const Report report = compare_runs(two_arms(3));
+    const Cell &longer = report.cells[3], &shorter = report.cells[5];
+    CHECK(longer.slice.part == "longer");
+    CHECK(longer.relations == 30);
+    CHECK(longer.mean == 1);
+    CHECK(longer.difference->mean == Approx((9 + 8 + 7) / 90.0));  // the control has 21, 22, 23
+    CHECK(shorter.slice.part == "shorter");
+    CHECK(shorter.relations == 10);
+    CHECK(shorter.mean == Approx((7 + 8 + 9) / 30.0));
+    CHECK(shorter.before == 0);
+    CHECK(shorter.difference->mean == Approx(shorter.mean));
+    CHECK(std::isnan(shorter.loss));
+    CHECK(std::isnan(shorter.length_correlation));
+    CHECK(report.curves.size() == 2);  // of whole tags
+    const std::string text = report_text(report);
+    CHECK(text.find("held-out  base  longer   other        3         30       100.0") !=
+          std::string::npos);
+    CHECK(text.find("better       0.20\n") != std::string::npos);
+    const auto json = nlohmann::json::parse(report_json(report));
+    CHECK(json["results"][1]["part"] == "");
+    CHECK(json["results"][1]["length_correlation"].get<double>() == Approx(0.2));
+    CHECK(json["results"][5]["part"] == "shorter");
+    CHECK(json["results"][5]["accuracy"].get<double>() == Approx(0.8));
+    CHECK(json["results"][5]["length_correlation"].is_null());
+    CHECK(report_csv(report).find("\r\nheld-out,base,shorter,other,3,10,10,") !=
+          std::string::npos);
+    CHECK(report_html(report, "x").find("<td class=\"t\">base, shorter</td>") != std::string::npos);
+}
+
+TEST_CASE("What a record is like in both arms falls out of the interval") {
+    std::vector<RunRecord> runs = two_arms(3);
+    for (RunRecord& run : runs) {
+        // Twenty records that every run answers, twenty that none does, and one that only `other`
+        // answers: the difference is 1/40 with certainty about all but that record.
+        Shares& shares = run.evals["held-out"].back().slices[{"base", ""}];
+        for (int r = 0; r < 40; ++r) {
+            const bool right = r % 2 == 0 || (r == 7 && run.arm == "other");
+            shares["r" + std::to_string(r)].right = right ? 1 : 0;
+        }
+    }
+    const Difference difference = *compare_runs(runs).cells[1].difference;
+    CHECK(difference.mean == Approx(1 / 40.0));
+    CHECK(difference.interval.low == 0);
+    // Draws of one record among 40: Poisson of mean 1, whose 97.5 % quantile is 3.  Without
+    // pairing the interval would be about +-22 points.
+    CHECK(difference.interval.high == Approx(3 / 40.0));
+    CHECK(difference.verdict == Verdict::open);
 }
 
 TEST_CASE("No winner is named below three seeds") {
@@ -160,6 +216,15 @@ TEST_CASE("Arms may change plugins and data by their settings, but not behind th
     CHECK(says(behind, "the configurations name the same training data, but it was t and u"));
 }
 
+TEST_CASE("A run that kept its best weights is judged by them") {
+    std::vector<RunRecord> runs = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].step = 0;  // where 20 of 40 are right; the control has 21, 22 and 23
+    }
+    CHECK(compare_runs(runs).cells[1].mean == Approx(0.5));
+    CHECK(compare_runs(runs).cells[1].difference->mean == Approx(-2 / 40.0));
+}
+
 TEST_CASE("Unfinished and repeated runs are left out and said; nothing finished is an error") {
     std::vector<RunRecord> runs = two_arms(2);
     runs[3].finished = false;
@@ -199,7 +264,7 @@ TEST_CASE("Text, JSON and CSV say the same") {
     CHECK(json["results"][0]["difference"].is_null());
     CHECK(json["arms"][1]["changes"][0]["arm"] == "0.5");
     const std::string csv = report_csv(report);
-    CHECK(csv.find("\r\nheld-out,base,\"a,\"\"b\"\" <i>\",3,40,40,0.9") != std::string::npos);
+    CHECK(csv.find("\r\nheld-out,base,,\"a,\"\"b\"\" <i>\",3,40,40,0.9") != std::string::npos);
     CHECK(csv.find(",better,10.5,1234.0,617.0,2000000001.0\r\n") != std::string::npos);
     const std::string page = report_html(report, "x & <y>");
     CHECK(page.find("<title>x &amp; &lt;y&gt;</title>") != std::string::npos);
@@ -221,33 +286,39 @@ TEST_CASE(
     CHECK_THROWS_AS(read_run(folder.string()), Error);
     write("config.toml", "[run]\noutput = \"x\"\nseed = 4\n");
     CHECK_FALSE(read_run(folder.string()).finished);
-    write("done.json", "{}");
+    write("done.json", R"({"steps": 9, "best": {"step": 2}})");
     write("environment.json",
           R"({"samara": "1", "threads": 2, "plugins": {"p": {"sha256": "ab"}},
               "data": {"train": {"cache_key": "t"}, "eval a-step-1": {"cache_key": "e"}}})");
     write("metrics.jsonl",
-          "{\"eval\": \"a-step-1\", \"step\": 2, \"loss/base\": 0.5}\n"
+          "{\"eval\": \"a-step-1\", \"step\": 2, \"loss/base\": 0.5, "
+          "\"length_correlation/base\": -0.25}\n"
           "{\"step\": 1, \"tokens\": 10, \"tree_tokens\": 6}\n"
           "{\"step\": 2, \"tokens\": 20, \"tree_tokens\": 9}\n");
     write("timing.jsonl",
           "{\"step\": 1, \"seconds\": 1.5, \"peak_bytes\": 7}\n"
           "{\"step\": 2, \"seconds\": 2.0, \"peak_bytes\": 9}\n{\"step\": 3, \"sec");
     write("eval/a-step-1-step-2.jsonl",
-          "{\"record\":\"x\",\"tag\":\"base\",\"gap\":1.0}\n"
+          "{\"record\":\"x\",\"tag\":\"base\",\"gap\":1.0,\"parts\":[\"longer\",\"kind=a\"]}\n"
           "{\"record\":\"x\",\"tag\":\"base\",\"gap\":0.0}\n"
           "{\"record\":\"y\",\"tag\":\"base\",\"gap\":-1.0}\n"
           "{\"record\":\"y\",\"tag\":\"base\",\"gap\":-1.0,\"flip\":0.9}\n"
           "{\"record\":\"y\",\"tag\":\"base\",\"gap\":3.0,\"flip\":0.5}\n");
     const RunRecord run = read_run(folder.string());
     CHECK(run.seed == 4);
+    CHECK(run.step == 2);
     CHECK(run.plugins.at("p") == "ab");
     CHECK(run.data.at("train") == "t");
     CHECK(run.facts.at("threads") == "2");
     const Evaluation& evaluation = run.evals.at("a-step-1").at(0);
     CHECK(evaluation.step == 2);
-    CHECK(evaluation.tags.at("base").at("x").right == 1.5);
-    CHECK(evaluation.tags.at("base").at("y").right == 1.0);
-    CHECK(evaluation.tags.at("base").at("y").count == 2.0);
+    CHECK(evaluation.slices.size() == 3);
+    CHECK(evaluation.slices.at({"base", ""}).at("x").right == 1.5);
+    CHECK(evaluation.slices.at({"base", ""}).at("y").right == 1.0);
+    CHECK(evaluation.slices.at({"base", ""}).at("y").count == 2.0);
+    CHECK(evaluation.slices.at({"base", "longer"}).at("x").right == 1.0);
+    CHECK(evaluation.slices.at({"base", "kind=a"}).at("x").count == 1.0);
+    CHECK(evaluation.length_correlation.at("base") == -0.25);
     CHECK(evaluation.loss.at("base") == 0.5);
     CHECK(run.cost.seconds == 3.5);
     CHECK(run.cost.tokens == 30);

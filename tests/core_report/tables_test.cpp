@@ -45,11 +45,19 @@ TEST_CASE("The change table shows accuracies in percent with the interval of the
     row.high = 0.26;
     row.loss_before = 0.6931;
     row.loss_after = 0.5;
+    ChangeRow part = row, length = row;
+    part.part = "kind=plan";
+    part.relations = 12;
+    length.part = "longer";
     CHECK(change_table({row}) ==
           "set       tag    relations  accuracy % before  after  change           95 %  loss "
           "before   after\n"
           "held-out  intra      1,200               50.0   62.5   +12.5  [-1.0, +26.0]       "
           "0.6931  0.5000\n");
+    CHECK(change_table({row, part, length})
+              .ends_with("held-out  intra, kind=plan         12               50.0   62.5   +12.5  "
+                         "[-1.0, +26.0]       "
+                         "     -       -\n"));
 }
 
 TEST_CASE("The progress line leaves out what is not known and fits the terminal") {

@@ -1,8 +1,11 @@
 """Ablations with a tiny model: arms and seeds, kill and continue, a failing arm, shared caches, and the four reports."""
 import csv
+import fcntl
 import html.parser
 import json
 import os
+import pathlib
+import re
 import signal
 import statistics
 import subprocess
@@ -108,19 +111,26 @@ class Ablate(Case):
     def check_numbers(self, report):
         """Accuracies and differences again, from the gaps on disk."""
         self.assertEqual(report["control"], "plain")
-        self.assertEqual(len(report["results"]), 6)
+        whole = [row for row in report["results"] if not row["part"]]
+        self.assertEqual(len(whole), 6)
+        self.assertEqual({(row["tag"], row["part"]) for row in report["results"] if row["part"]},
+                         {("base", "longer"), ("base", "shorter")})  # other relations' responses are equally long
         for row in report["results"]:
             means = {arm: [] for arm in ("plain", row["arm"])}
             for arm in means:
                 for seed in (1, 2, 3):
                     gaps = [g["gap"] for g in rows(self.out / f"{arm}/seed-{seed}/eval/held-out-step-4.jsonl")
-                            if g["tag"] == row["tag"]]
+                            if g["tag"] == row["tag"] and (not row["part"] or row["part"] in g.get("parts", []))]
                     means[arm].append(sum(g > 0 for g in gaps) / len(gaps))
             self.assertAlmostEqual(row["accuracy"], statistics.mean(means[row["arm"]]))
             self.assertAlmostEqual(row["sd"], statistics.stdev(means[row["arm"]]))
-            losses = [r[f"loss/{row['tag']}"] for seed in (1, 2, 3) for r in
-                      rows(self.out / f"{row['arm']}/seed-{seed}/metrics.jsonl") if "eval" in r and r["step"] == 4]
-            self.assertAlmostEqual(row["loss"], statistics.mean(losses))
+            for name, key in (("loss", f"loss/{row['tag']}"), ("length_correlation", f"length_correlation/{row['tag']}")):
+                values = [r.get(key) for seed in (1, 2, 3) for r in
+                          rows(self.out / f"{row['arm']}/seed-{seed}/metrics.jsonl") if "eval" in r and r["step"] == 4]
+                if row["part"] or None in values:
+                    self.assertIsNone(row[name])
+                else:
+                    self.assertAlmostEqual(row[name], statistics.mean(values))
             if row["arm"] == "plain":
                 self.assertIsNone(row["difference"])
                 continue
@@ -144,9 +154,10 @@ class Ablate(Case):
     def check_csv(self):
         table = list(csv.DictReader((self.out / "report.csv").read_text().splitlines()))
         report = json.loads((self.out / "report.json").read_text())
-        self.assertEqual(len(table), 6)
+        self.assertEqual(len(table), 10)
         for line, row in zip(table, report["results"]):
-            self.assertEqual((line["set"], line["tag"], line["arm"]), (row["set"], row["tag"], row["arm"]))
+            self.assertEqual([line[key] for key in ("set", "tag", "part", "arm")],
+                             [row[key] for key in ("set", "tag", "part", "arm")])
             self.assertEqual(float(line["accuracy"]), row["accuracy"])
             self.assertEqual(line["difference"], "" if row["difference"] is None else str(row["difference"]["mean"]))
 
@@ -164,7 +175,7 @@ class Ablate(Case):
             if name == "points":
                 for point in value.split():
                     x, y = map(float, point.split(","))
-                    self.assertTrue(0 <= x <= 560 and 0 <= y <= 260, point)
+                    self.assertTrue(0 <= x <= 420 and 0 <= y <= 230, point)
 
     def start(self, file, *more):
         return subprocess.Popen([SAMARA, "ablate", file, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -204,8 +215,44 @@ class Ablate(Case):
         report = json.loads((self.out / "report.json").read_text())
         self.assertEqual([arm["name"] for arm in report["arms"]], ["plain", "mapl", "last"])
         self.assertTrue(any("broken/seed-1 is not finished" in note for note in report["notes"]))
+        # The first run builds the caches alone; the others wait for it.
+        for run in ("mapl", "last"):
+            self.assertEqual((self.out / run / "seed-1/log.txt").read_text().count("reused from the cache"), 2, run)
         threads = {json.loads(p.read_text())["threads"] for p in self.out.glob("*/*/environment.json")}
         self.assertEqual(threads, {max(1, len(os.sched_getaffinity(0)) // 2)})
+
+    def test_a_memory_budget_for_one_starts_one_at_a_time(self):
+        done = samara("ablate", self.ablation(jobs=2), "--seeds", "1,2", "--memory-gib", "0.01", env=self.env)
+        said = [line.split("]")[0] + (" end" if "done in" in line else "") for line in done.stderr.splitlines() if line[0] == "["]
+        self.assertEqual(said, [f"[{n}/4{end}" for n in (1, 2, 3, 4) for end in ("", " end")])
+
+    def test_two_ablations_do_not_share_a_folder(self):
+        file = self.ablation()
+        self.out.mkdir()
+        with open(self.out / "lock", "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            process = self.start(file)
+            self.assertIn("waiting for runs of an earlier start", process.stderr.readline())
+            process.send_signal(signal.SIGTERM)
+            self.assertIn("another ablation", process.communicate()[1])
+            self.assertEqual(process.returncode, 75)
+        self.assertEqual([p.name for p in self.out.iterdir()], ["lock"])
+
+    def test_what_an_arm_cannot_do_is_refused_before_the_first_starts(self):
+        """Tags are known to the synthesizers, columns to the objectives: both are asked, without data and model."""
+        file = self.ablation(more="objective.0.tags = { base = 1.0, intr = 1.0 }\n[arms.odds]\n"
+                                  "objective.0 = { plugin = \"samara.orpo\" }\n")
+        for more in ((), ("--dry-run",)):
+            done = samara("ablate", file, *more, env=self.env, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("arm 'mapl' cannot run:\nerror[config]: objective.0.tags: no synthesizer emits tag 'intr'", done.stderr)
+            self.assertIn("did you mean 'intra'?", done.stderr)
+            self.assertIn("arm 'odds' cannot run:\nerror[config]: samara.orpo needs the column", done.stderr)
+            self.assertNotIn("arm 'plain'", done.stderr)
+            self.assertFalse(self.out.exists())
+        alone = samara("run", self.folder / "run.toml", "--dry-run", "--set", "objective.0.tags.bse=1.0", env=self.env, check=False)
+        self.assertEqual(alone.returncode, 2)
+        self.assertIn("no synthesizer emits tag 'bse'", alone.stderr)
 
     def test_mistakes_are_named_before_anything_runs(self):
         file = self.ablation(more="[arms.a]\nobjective.0.pluginn = \"x\"\n[arms.b]\ntrain.mix = \"no\"\n")
@@ -241,8 +288,16 @@ class Ablate(Case):
         # A whole epoch: every seed reaches the same groups.
         samara("ablate", self.folder / "run.toml", "--vary", "objective.0.params.beta=0.1,0.5", "--seeds", "1,2", "--set",
                "train.max_steps=2", "--set", "eval.0.max_records=4", "--output", out, env=self.env)
-        counts = [log.read_text().count("reference log-probs reused") for log in sorted(out.glob("*/*/log.txt"))]
-        self.assertEqual(sorted(counts), [0, 2, 2, 2])
+        said = re.compile(r"(training data|'held-out'): reference log-probs of (\d+) groups (computed|reused)")
+        whole = [("training data", "8"), ("'held-out'", "4")]
+        for run in sorted(out.glob("*/*/log.txt")):
+            first = run.parent.relative_to(out) == pathlib.Path("0.1/seed-1")
+            self.assertEqual(said.findall(run.read_text()), [(*of, "computed" if first else "reused") for of in whole], run)
+            # A policy that has made no step equals its reference: what is shared are the right groups' values.
+            for row in rows(run.parent / "eval/held-out-step-0.jsonl"):
+                self.assertAlmostEqual(row["gap"], 0, places=3)
+        self.assertEqual(len(list(out.glob("*/*/log.txt"))), 4)
+        self.assertEqual(len(list((self.folder / "cache/reference").iterdir())), 1)
 
     def test_the_shipped_ablation_is_sound(self):
         done = samara("ablate", ROOT / "configs/ablations/quickstart.toml", "--dry-run", cwd=self.folder)

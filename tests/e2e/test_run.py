@@ -61,6 +61,65 @@ class Run(Case):
         for a, b in zip(mine, theirs):
             self.assertAlmostEqual(a, b, delta=1e-4)
 
+    def test_parts_of_an_evaluation_equal_those_of_transformers_scores(self):
+        """Accuracy by a field and by length, and the correlation of score and length, from the saved model alone."""
+        import numpy
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        config = write_config(self.folder, tiny_model(self.folder / "model"), self.folder / "out", steps=2, more='by = ["kind"]')
+        done = samara("run", config, env=self.env)
+        model = AutoModelForSequenceClassification.from_pretrained(self.folder / "out/model", dtype=torch.float32).eval()
+        tokenizer = AutoTokenizer.from_pretrained(self.folder / "out/model")
+
+        def tokens(*turns, **more):
+            chat = [{"role": role, "content": text} for role, text in zip(("user", "assistant"), turns)]
+            text = tokenizer.apply_chat_template(chat, tokenize=False, **more)
+            return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+        lengths, scores, kinds = [], [], []
+        for row in self.examples()[:12]:
+            prompt = len(tokens(row["prompt"], add_generation_prompt=True))
+            whole = [tokens(row["prompt"], row[side]) for side in ("chosen", "rejected")]
+            lengths.append([len(ids) - prompt for ids in whole])
+            with torch.no_grad():
+                scores.append([model(torch.tensor([ids])).logits[0, 0].item() for ids in whole])
+            kinds.append(row["kind"])
+        lengths, scores, kinds = numpy.array(lengths), numpy.array(scores), numpy.array(kinds)
+        right, more = scores[:, 0] > scores[:, 1], lengths[:, 0] - lengths[:, 1]
+        expected = {"longer": right[more > 0], "shorter": right[more < 0]}
+        expected |= {f"kind={kind}": right[kinds == kind] for kind in set(kinds)}
+        expected = {part: accuracy for part, accuracy in expected.items() if len(accuracy)}
+        self.assertIn("longer", expected)
+        self.assertIn("shorter", expected)
+        self.assertGreater(len(set(kinds)), 2)
+        last = [r for r in rows(self.folder / "out/metrics.jsonl") if "eval" in r][-1]
+        self.assertEqual({key.split("/", 2)[2] for key in last if key.startswith("accuracy/base/")}, set(expected))
+        for part, accuracy in expected.items():
+            self.assertAlmostEqual(last[f"accuracy/base/{part}"], accuracy.mean(), msg=part)
+        self.assertAlmostEqual(last["length_correlation/base"], numpy.corrcoef(lengths.ravel(), scores.ravel())[0, 1], places=4)
+        self.assertTrue(any(key.startswith("accuracy/inter/kind=") for key in last))
+        # The same in done.json, in the table at the end and in the report of this one run.
+        changes = json.loads((self.folder / "out/done.json").read_text())["changes"]
+        base = {c.get("part", ""): c for c in changes if c["tag"] == "base"}
+        self.assertEqual({part: c["accuracy_after"] for part, c in base.items() if part},
+                         {part: last[f"accuracy/base/{part}"] for part in expected})
+        self.assertEqual({part: c["relations"] for part, c in base.items() if part},
+                         {part: len(accuracy) for part, accuracy in expected.items()})
+        self.assertEqual(base[""]["length_correlation_after"], last["length_correlation/base"])
+        self.assertIn(f"base, kind={kinds[0]}", done.stdout)
+        self.assertNotIn("base, longer", done.stdout)
+        report = json.loads(samara("report", self.folder / "out", "--json", env=self.env).stdout)["results"]
+        self.assertEqual({r["part"]: r["accuracy"] for r in report if r["tag"] == "base" and r["part"]},
+                         {part: last[f"accuracy/base/{part}"] for part in expected})
+        self.assertEqual(report[0]["length_correlation"], last["length_correlation/base"])
+        self.assertRegex(samara("report", self.folder / "out", env=self.env).stdout, r"held-out +base +longer +out ")
+        # A field that is in no row is refused by name, before a model is loaded.
+        wrong = samara("run", config, "--set", f"run.output={self.folder / 'wrong'}", "--set", 'eval.0.by=["knd"]',
+                       env=self.env, check=False)
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("no row of evaluation set 'held-out' has the field 'knd'", wrong.stderr)
+        self.assertIn("'kind'", wrong.stderr)
+
     def examples(self):
         from support import EXAMPLES
         return rows(EXAMPLES / "data/preferences_eval.jsonl")

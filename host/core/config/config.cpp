@@ -284,6 +284,7 @@ private:
             static_cast<PluginUse&>(use) = uses_.bind_use(bound, "objective/1");
             use.weight = bound.number("weight");
             use.tags = bound.get<std::map<std::string, double>>("tags");
+            use.tags_where = problems_.text(bound.where("tags"));
             plan.objectives.push_back(std::move(use));
         }
         write(objectives);
@@ -371,6 +372,8 @@ private:
         spec.data.response = bound.text("response");
         spec.data.max_records = bound.integer("max_records");
         spec.every_steps = bound.integer("every_steps");
+        spec.by = bound.get<std::vector<std::string>>("by");
+        spec.by_where = problems_.text(bound.where("by"));
         if (!bound.text("path").empty()) {
             check_file(bound.text("path"), bound.path + ".path", bound.where("path"));
         }

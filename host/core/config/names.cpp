@@ -73,14 +73,11 @@ void check_top_level(const Node& root, Problems& problems) {
         if (std::find(names.begin(), names.end(), entry.key) != names.end()) {
             continue;
         }
-        const auto& later = later_sections();
         const bool is_section = entry.node.table() != nullptr || entry.node.array() != nullptr;
         const std::vector<std::string> exact = owners(entry.key, nullptr);
         const std::string near = nearest_key(entry.key, names);
-        if (std::find(later.begin(), later.end(), entry.key) != later.end()) {
-            problems.add(entry.at, "'" + entry.key + "' is not available in this version");
-        } else if (entry.key == "base" || entry.key == "arms" || entry.key == "matrix" ||
-                   entry.key == "seeds") {
+        if (entry.key == "base" || entry.key == "arms" || entry.key == "matrix" ||
+            entry.key == "seeds") {
             problems.add(entry.at,
                          "'" + entry.key + "' belongs to an ablation, not to a run",
                          "samara ablate FILE");
@@ -118,7 +115,7 @@ void check_tags(const Plan& plan, const std::vector<std::string>& known_tags) {
                 problems.push_back({Code::config,
                                     "objective." + std::to_string(i) +
                                         ".tags: no synthesizer emits tag '" + tag + "'",
-                                    plan.objectives[i].where,
+                                    plan.objectives[i].tags_where,
                                     (near.empty() ? "" : "did you mean '" + near + "'? ") +
                                         ("tags of this run: " + (known.empty() ? "none" : known))});
             }

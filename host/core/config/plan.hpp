@@ -20,6 +20,7 @@ struct PluginUse {
 struct ObjectiveUse : PluginUse {
     double weight = 1.0;
     std::map<std::string, double> tags;  ///< tag -> weight; empty: every tag, weight 1
+    std::string tags_where;              ///< file:line:column
 };
 
 struct DataSpec {
@@ -40,8 +41,10 @@ struct DataSpec {
 
 struct EvalSpec {
     std::string name;
-    DataSpec data;            ///< inherits the run's [data] but for path and prompt control
-    int64_t every_steps = 0;  ///< 0: before the first and after the last step only
+    DataSpec data;                ///< inherits the run's [data] but for path and prompt control
+    int64_t every_steps = 0;      ///< 0: before the first and after the last step only
+    std::vector<std::string> by;  ///< fields of the rows, whose values are reported apart
+    std::string by_where;         ///< file:line:column
     std::vector<PluginUse> synthesizers;  ///< empty: the run's
     std::vector<PluginUse> instructions;  ///< empty: the run's
 };

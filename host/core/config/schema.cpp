@@ -322,7 +322,11 @@ Section eval_section() {
              blind("prompt",
                    "blind control: how much is known without the prompt, or with another row's"),
              blind("response", "blind control: the same for the responses"),
-             max_records()},
+             max_records(),
+             {"by",
+              Type::texts,
+              "[]",
+              "fields of the rows: accuracy is also told for each of their values"}},
             "A held-out set. [[eval.synthesizer]] and [[eval.instructions]] below it replace the "
             "run's."};
 }
@@ -382,11 +386,6 @@ const std::vector<Section>& schema() {
                     "Instruction types of this set: held-out types or wordings."),
         plugin_list("eval.synthesizer", "id of a synthesizer", "Synthesizers of this set.")};
     return sections;
-}
-
-const std::vector<std::string>& later_sections() {
-    static const std::vector<std::string> names;  // none now
-    return names;
 }
 
 const Section& section(const std::string& name) {

@@ -35,8 +35,6 @@ struct Section {
 const std::vector<Section>& schema();
 /// Throws std::out_of_range for a name that is not in the schema (a bug of ours).
 const Section& section(const std::string& name);
-/// Top-level names that exist in later versions only.
-const std::vector<std::string>& later_sections();
 
 /// "a|b" to its parts.
 std::vector<std::string> split_choices(const char* choices);

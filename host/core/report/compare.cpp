@@ -14,11 +14,6 @@ namespace {
 
 constexpr int64_t kCurveResamples = 1000;  // bands are looked at, not read off
 
-const Evaluation* last_of(const RunRecord& run, const std::string& set) {
-    const auto found = run.evals.find(set);
-    return found == run.evals.end() || found->second.empty() ? nullptr : &found->second.back();
-}
-
 const Evaluation* at_step(const RunRecord& run, const std::string& set, int64_t step) {
     const auto found = run.evals.find(set);
     if (found != run.evals.end()) {
@@ -31,12 +26,22 @@ const Evaluation* at_step(const RunRecord& run, const std::string& set, int64_t 
     return nullptr;
 }
 
-const Shares* shares_of(const Evaluation* evaluation, const std::string& tag) {
+// Of the model that the run left.
+const Evaluation* last_of(const RunRecord& run, const std::string& set) {
+    return at_step(run, set, run.step);
+}
+
+const Shares* shares_of(const Evaluation* evaluation, const Slice& slice) {
     if (evaluation == nullptr) {
         return nullptr;
     }
-    const auto found = evaluation->tags.find(tag);
-    return found == evaluation->tags.end() ? nullptr : &found->second;
+    const auto found = evaluation->slices.find(slice);
+    return found == evaluation->slices.end() ? nullptr : &found->second;
+}
+
+double number_or_nan(const std::map<std::string, double>& numbers, const std::string& tag) {
+    const auto found = numbers.find(tag);
+    return found == numbers.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
 }
 
 // One list per seed, of `arm` or of its difference from `control` (paired by record); nothing when
@@ -94,9 +99,9 @@ public:
                                      arms_.front().name + "': " + reason);
             }
         }
-        for (const auto& [set, tag] : sets_and_tags()) {
+        for (const auto& [set, slice] : sets_and_slices()) {
             for (size_t a = 0; a < arms_.size(); ++a) {
-                add_cell(set, tag, a);
+                add_cell(set, slice, a);
             }
         }
         return std::move(out_);
@@ -122,16 +127,16 @@ private:
         return summary;
     }
 
-    // Sets and tags as the control has them, then what only others have.
-    [[nodiscard]] std::vector<std::pair<std::string, std::string>> sets_and_tags() const {
-        std::vector<std::pair<std::string, std::string>> out;
+    // As the control has them, then what only others have.
+    [[nodiscard]] std::vector<std::pair<std::string, Slice>> sets_and_slices() const {
+        std::vector<std::pair<std::string, Slice>> out;
         for (const ArmRuns& arm : arms_) {
             for (const RunRecord* run : arm.runs) {
                 for (const auto& [set, evaluations] : run->evals) {
-                    for (const auto& [tag, shares] : evaluations.empty()
-                                                         ? std::map<std::string, Shares>{}
-                                                         : evaluations.back().tags) {
-                        const std::pair<std::string, std::string> pair(set, tag);
+                    for (const auto& [slice, shares] : evaluations.empty()
+                                                           ? std::map<Slice, Shares>{}
+                                                           : evaluations.back().slices) {
+                        const std::pair<std::string, Slice> pair(set, slice);
                         if (std::find(out.begin(), out.end(), pair) == out.end()) {
                             out.push_back(pair);
                         }
@@ -142,54 +147,59 @@ private:
         return out;
     }
 
-    void add_cell(const std::string& set, const std::string& tag, size_t a) {
+    void add_cell(const std::string& set, const Slice& slice, size_t a) {
         const ArmRuns& arm = arms_[a];
         std::vector<const Shares*> shares;
-        Cell cell{set, tag, a, {}, 0, 0, 0, 0, 0, 0, std::nullopt};
-        std::vector<double> losses;
+        Cell cell{set, slice, a, {}, 0, 0, 0, 0, 0, 0, 0, std::nullopt};
+        std::vector<double> losses, correlations;
         for (const RunRecord* run : arm.runs) {
             const Evaluation* last = last_of(*run, set);
-            if (const Shares* found = shares_of(last, tag)) {
+            if (const Shares* found = shares_of(last, slice)) {
                 shares.push_back(found);
-                const auto loss = last->loss.find(tag);
-                losses.push_back(loss == last->loss.end() ? std::numeric_limits<double>::quiet_NaN()
-                                                          : loss->second);
+                losses.push_back(number_or_nan(last->loss, slice.tag));
+                correlations.push_back(number_or_nan(last->length_correlation, slice.tag));
             }
         }
         if (shares.size() != arm.runs.size()) {
-            return;  // the arm has no such set or tag
+            return;  // the arm has no such set or slice
         }
         const auto data = seed_sums(shares);
         if (!data) {
-            out_.notes.push_back("'" + arm.name + "', " + set + ", " + tag +
+            out_.notes.push_back("'" + arm.name + "', " + set + ", " + slice.tag +
+                                 (slice.part.empty() ? "" : ", " + slice.part) +
                                  ": the seeds saw different records; left out");
             return;
         }
+        const bool whole = slice.part.empty();
         cell.per_seed = per_seed(*data);
         cell.mean = mean(cell.per_seed);
         cell.sd = standard_deviation(cell.per_seed);
-        cell.loss = mean(losses);
+        cell.loss = whole ? mean(losses) : std::numeric_limits<double>::quiet_NaN();
+        cell.length_correlation =
+            whole ? mean(correlations) : std::numeric_limits<double>::quiet_NaN();
         cell.records = static_cast<int64_t>(data->counts.size());
         for (const double count : data->counts) {
             cell.relations += static_cast<int64_t>(count);
         }
-        Curve curve = curve_of(set, tag, a);
+        Curve curve = curve_of(set, slice, a);
         cell.before = curve.points.empty() ? std::numeric_limits<double>::quiet_NaN()
                                            : curve.points.front().mean;
         if (a > 0) {
-            cell.difference = difference_of(set, tag, a);
+            cell.difference = difference_of(set, slice, a);
         }
         out_.cells.push_back(std::move(cell));
-        out_.curves.push_back(std::move(curve));
+        if (whole) {
+            out_.curves.push_back(std::move(curve));
+        }
     }
 
     // Steps at which every seed of the arm was evaluated on the same records.
-    [[nodiscard]] Curve curve_of(const std::string& set, const std::string& tag, size_t a) const {
-        Curve curve{set, tag, a, {}};
+    [[nodiscard]] Curve curve_of(const std::string& set, const Slice& slice, size_t a) const {
+        Curve curve{set, slice.tag, a, {}};
         for (const Evaluation& evaluation : arms_[a].runs.front()->evals.at(set)) {
             std::vector<const Shares*> shares;
             for (const RunRecord* run : arms_[a].runs) {
-                if (const Shares* s = shares_of(at_step(*run, set, evaluation.step), tag)) {
+                if (const Shares* s = shares_of(at_step(*run, set, evaluation.step), slice)) {
                     shares.push_back(s);
                 }
             }
@@ -203,17 +213,15 @@ private:
         return curve;
     }
 
-    std::optional<Difference> difference_of(const std::string& set,
-                                            const std::string& tag,
-                                            size_t a) {
+    std::optional<Difference> difference_of(const std::string& set, const Slice& slice, size_t a) {
         if (!reasons_[a - 1].empty()) {
             return std::nullopt;
         }
         std::vector<const Shares*> own, control;
         for (const RunRecord* run : arms_[a].runs) {
             for (const RunRecord* other : arms_.front().runs) {
-                const Shares* mine = shares_of(last_of(*run, set), tag);
-                const Shares* theirs = shares_of(last_of(*other, set), tag);
+                const Shares* mine = shares_of(last_of(*run, set), slice);
+                const Shares* theirs = shares_of(last_of(*other, set), slice);
                 const bool same_data = mine != nullptr && theirs != nullptr &&
                                        run->data.at("eval " + set) == other->data.at("eval " + set);
                 if (run->seed == other->seed && same_data) {

@@ -28,14 +28,18 @@ struct Difference {
     Verdict verdict = Verdict::none;
 };
 
-/// The last evaluation of one tag of one set by one arm.  Accuracies are fractions.
+/// One tag of one set, or a part of it, by the models that an arm left (its last steps, or its
+/// best).  Accuracies are fractions.
 struct Cell {
-    std::string set, tag;
+    std::string set;
+    Slice slice;
     size_t arm = 0;  ///< index into Report::arms
     std::vector<double> per_seed;
     double mean = 0, sd = 0;  ///< sd over seeds; NaN with one
     double before = 0;        ///< mean before the first step
-    double loss = 0;          ///< mean loss, of the arm's own objectives; NaN: not recorded
+    // Means over the seeds, of whole tags; NaN: not recorded.
+    double loss = 0;                ///< of the arm's own objectives
+    double length_correlation = 0;  ///< of score and response tokens
     int64_t records = 0, relations = 0;
     std::optional<Difference> difference;  ///< from the control; none where it may not be compared
 };
@@ -60,8 +64,8 @@ struct ArmSummary {
 
 struct Report {
     std::vector<ArmSummary> arms;    ///< the first is the control
-    std::vector<Cell> cells;         ///< by set, tag and arm
-    std::vector<Curve> curves;       ///< in the same order
+    std::vector<Cell> cells;         ///< by set, tag, part and arm
+    std::vector<Curve> curves;       ///< of whole tags, in the same order
     std::vector<std::string> notes;  ///< what was left out or kept apart, and why
 };
 

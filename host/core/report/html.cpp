@@ -9,7 +9,8 @@
 namespace samara::host {
 namespace {
 
-constexpr double kWidth = 560, kHeight = 260, kLeft = 44, kRight = 12, kTop = 12, kBottom = 34;
+// Units of a chart; one is about a pixel, so that its text is as large as the page's small text.
+constexpr double kWidth = 420, kHeight = 230, kLeft = 32, kRight = 14, kTop = 12, kBottom = 30;
 constexpr size_t kColours = 8;  // then they repeat, dashed
 
 // The colours keep apart for readers who see red and green alike (Okabe and Ito, 2008), lighter on
@@ -27,7 +28,7 @@ th { color: var(--soft); font-weight: 600; } .t { text-align: left; } .w { text-
 p, li { color: var(--soft); max-width: 60rem; } .charts { display: flex; flex-wrap: wrap; gap: 1.5rem; } .chart { flex: 1 1 24rem; max-width: 36rem; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); } .half { stroke: var(--soft); stroke-dasharray: 2 4; }
-.band { stroke: none; fill-opacity: .13; } .curve { fill: none; stroke-width: 2; } .dash { stroke-dasharray: 6 3; }
+.band { fill-opacity: .07; stroke-width: 1; stroke-opacity: .35; } .curve { fill: none; stroke-width: 2; } .dash { stroke-dasharray: 6 3; }
 .key { display: inline-block; width: 1.4em; height: 0; border-top: 3px solid; vertical-align: middle; margin-right: .4em; } .key.dash { border-top-style: dashed; }
 )";
 
@@ -86,37 +87,46 @@ std::string table(const std::vector<std::string>& header,
     return out + "</table></div>\n";
 }
 
-std::string results(const Report& report) {
+// Whole tags, or their parts.
+std::string results(const Report& report, bool parts) {
     std::vector<std::vector<std::string>> rows;
     for (const Cell& cell : report.cells) {
+        if (cell.slice.part.empty() == parts) {
+            continue;
+        }
         const Difference* d = cell.difference ? &*cell.difference : nullptr;
         rows.push_back({cell.set,
-                        cell.tag,
+                        cell.slice.tag + (parts ? ", " + cell.slice.part : ""),
                         report.arms[cell.arm].name,
                         d == nullptr ? "" : name_of(d->verdict),
-                        std::to_string(cell.per_seed.size()),
-                        grouped(cell.relations),
-                        fixed(100 * cell.before, 1),
                         fixed(100 * cell.mean, 1),
-                        fixed(100 * cell.sd, 1),
                         d == nullptr ? "" : points_text(d->mean),
                         d == nullptr ? "" : points_text(d->interval),
-                        fixed(cell.loss, 4)});
+                        fixed(100 * cell.sd, 1),
+                        fixed(100 * cell.before, 1),
+                        std::to_string(cell.per_seed.size()),
+                        grouped(cell.relations)});
+        if (!parts) {
+            rows.back().push_back(fixed(cell.loss, 4));
+            rows.back().push_back(fixed(cell.length_correlation, 2));
+        }
     }
-    return table({"set",
-                  "tag",
-                  "arm",
-                  "verdict",
-                  "seeds",
-                  "relations",
-                  "% before",
-                  "accuracy %",
-                  "sd",
-                  "difference",
-                  "95 %",
-                  "loss"},
-                 rows,
-                 4);
+    // What matters first: on a narrow screen the rest is reached by scrolling.
+    std::vector<std::string> header = {"set",
+                                       parts ? "tag, part" : "tag",
+                                       "arm",
+                                       "verdict",
+                                       "accuracy %",
+                                       "difference",
+                                       "95 %",
+                                       "sd",
+                                       "% before",
+                                       "seeds",
+                                       "relations"};
+    if (!parts) {
+        header.insert(header.end(), {"loss", "length r"});
+    }
+    return rows.empty() ? "" : table(header, rows, 4);
 }
 
 std::string costs(const Report& report) {
@@ -214,8 +224,9 @@ std::string band(const Frame& frame, const Curve& curve, const std::string& name
         upper += frame.x(point.step) + "," + frame.y(point.interval.high) + " ";
         lower.insert(0, frame.x(point.step) + "," + frame.y(point.interval.low) + " ");
     }
-    return "<polygon class=\"band\" fill=\"" + colour(curve.arm) + "\" points=\"" + upper + lower +
-           "\"><title>" + escaped(name) + "</title></polygon>\n";
+    return "<polygon class=\"band\" fill=\"" + colour(curve.arm) + "\" stroke=\"" +
+           colour(curve.arm) + "\" points=\"" + upper + lower + "\"><title>" + escaped(name) +
+           "</title></polygon>\n";
 }
 
 std::string line(const Frame& frame, const Curve& curve, const std::string& name) {
@@ -269,13 +280,19 @@ std::string report_html(const Report& report, const std::string& title) {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
         "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
         escaped(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1>" +
-        escaped(title) + "</h1>\n<h2>Results</h2>\n" + results(report);
+        escaped(title) + "</h1>\n<h2>Results</h2>\n" + results(report, false);
     out += "<p>Difference: accuracy minus that of the control, <b>" +
            escaped(report.arms.front().name) +
            "</b>, in percentage points, paired by seed and record. 95 %: bootstrap over records "
            "and seeds. No verdict below " +
            std::to_string(kSeedsForWinner) +
-           " seeds. Losses of arms with different objectives do not compare.</p>\n";
+           " seeds. Losses of arms with different objectives do not compare. length r: correlation "
+           "of score and response tokens.</p>\n";
+    if (const std::string parts = results(report, true); !parts.empty()) {
+        out += "<h2>Parts</h2>\n" + parts +
+               "<p>longer, shorter: pairs whose right response has more, or fewer, tokens than the "
+               "wrong one.</p>\n";
+    }
     out += "<h2>Learning curves</h2>\n" + charts(report) +
            "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds.</p>\n";
     out += "<h2>Cost of one run</h2>\n" + costs(report);

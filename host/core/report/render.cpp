@@ -28,32 +28,44 @@ std::string count_text(double value) {
     return std::isfinite(value) && value >= 0 ? grouped(std::llround(value)) : "-";
 }
 
-std::string results_table(const Report& report) {
+// Whole tags, or their parts.
+std::string results_table(const Report& report, bool parts) {
     std::vector<std::vector<std::string>> rows;
     for (const Cell& cell : report.cells) {
+        if (cell.slice.part.empty() == parts) {
+            continue;
+        }
         const Difference* d = cell.difference ? &*cell.difference : nullptr;
-        rows.push_back({cell.set,
-                        cell.tag,
-                        report.arms[cell.arm].name,
-                        std::to_string(cell.per_seed.size()),
-                        grouped(cell.relations),
-                        percent(cell.mean),
-                        percent(cell.sd),
-                        d == nullptr ? "" : points_text(d->mean),
-                        d == nullptr ? "" : points_text(d->interval),
-                        d == nullptr ? "" : name_of(d->verdict)});
+        std::vector<std::string> row = {cell.set, cell.slice.tag};
+        if (parts) {
+            row.push_back(cell.slice.part);
+        }
+        row.insert(row.end(),
+                   {report.arms[cell.arm].name,
+                    std::to_string(cell.per_seed.size()),
+                    grouped(cell.relations),
+                    percent(cell.mean),
+                    percent(cell.sd),
+                    d == nullptr ? "" : points_text(d->mean),
+                    d == nullptr ? "" : points_text(d->interval),
+                    d == nullptr ? "" : name_of(d->verdict)});
+        if (!parts) {
+            row.push_back(fixed(cell.length_correlation, 2));
+        }
+        rows.push_back(std::move(row));
     }
-    return text_table({"set",
-                       "tag",
-                       "arm",
-                       "seeds",
-                       "relations",
-                       "accuracy %",
-                       "sd",
-                       "difference",
-                       "95 %",
-                       "verdict"},
-                      rows);
+    std::vector<std::string> header = {"set",
+                                       "tag",
+                                       "arm",
+                                       "seeds",
+                                       "relations",
+                                       "accuracy %",
+                                       "sd",
+                                       "difference",
+                                       "95 %",
+                                       "verdict"};
+    header.insert(parts ? header.begin() + 2 : header.end(), parts ? "part" : "length r");
+    return rows.empty() ? "" : text_table(header, rows);
 }
 
 std::string arms_table(const Report& report) {
@@ -101,7 +113,8 @@ Json difference_json(const Difference& d) {
 
 Json cell_json(const Report& report, const Cell& cell) {
     Json out = {{"set", cell.set},
-                {"tag", cell.tag},
+                {"tag", cell.slice.tag},
+                {"part", cell.slice.part},
                 {"arm", report.arms[cell.arm].name},
                 {"seeds", report.arms[cell.arm].seeds},
                 {"records", cell.records},
@@ -110,7 +123,8 @@ Json cell_json(const Report& report, const Cell& cell) {
                 {"sd", number(cell.sd)},
                 {"per_seed", cell.per_seed},
                 {"before", number(cell.before)},
-                {"loss", number(cell.loss)}};
+                {"loss", number(cell.loss)},
+                {"length_correlation", number(cell.length_correlation)}};
     out["difference"] = cell.difference ? difference_json(*cell.difference) : Json();
     return out;
 }
@@ -155,10 +169,15 @@ std::string points_text(const Interval& interval) {
 }
 
 std::string report_text(const Report& report) {
-    std::string out = results_table(report);
+    std::string out = results_table(report, false);
+    if (const std::string parts = results_table(report, true); !parts.empty()) {
+        out += "\n" + parts;
+    }
     out += "\nDifference: accuracy minus that of '" + report.arms.front().name +
            "', percentage points, paired by seed and record; 95 %: bootstrap over records and "
-           "seeds.\n\n";
+           "seeds.\n"
+           "length r: correlation of score and response tokens; longer, shorter: pairs whose right "
+           "response has more, or fewer, tokens.\n\n";
     out += arms_table(report);
     out +=
         "\nSeconds, tokens and tree tokens: of one run (mean of its seeds); peak memory: the "
@@ -213,30 +232,17 @@ std::string report_json(const Report& report) {
 }
 
 std::string report_csv(const Report& report) {
-    std::string out = csv_row({"set",
-                               "tag",
-                               "arm",
-                               "seeds",
-                               "records",
-                               "relations",
-                               "accuracy",
-                               "sd",
-                               "before",
-                               "loss",
-                               "difference",
-                               "low",
-                               "high",
-                               "paired_seeds",
-                               "verdict",
-                               "seconds",
-                               "tokens",
-                               "tree_tokens",
-                               "peak_bytes"});
+    std::string out = csv_row(
+        {"set",        "tag",         "part",      "arm",          "seeds",   "records",
+         "relations",  "accuracy",    "sd",        "before",       "loss",    "length_correlation",
+         "difference", "low",         "high",      "paired_seeds", "verdict", "seconds",
+         "tokens",     "tree_tokens", "peak_bytes"});
     for (const Cell& cell : report.cells) {
         const ArmSummary& arm = report.arms[cell.arm];
         const Difference* d = cell.difference ? &*cell.difference : nullptr;
         out += csv_row({cell.set,
-                        cell.tag,
+                        cell.slice.tag,
+                        cell.slice.part,
                         arm.name,
                         std::to_string(cell.per_seed.size()),
                         std::to_string(cell.records),
@@ -245,6 +251,7 @@ std::string report_csv(const Report& report) {
                         csv_number(cell.sd),
                         csv_number(cell.before),
                         csv_number(cell.loss),
+                        csv_number(cell.length_correlation),
                         d == nullptr ? "" : csv_number(d->mean),
                         d == nullptr ? "" : csv_number(d->interval.low),
                         d == nullptr ? "" : csv_number(d->interval.high),

@@ -10,7 +10,7 @@ namespace samara::host {
 std::string report_text(const Report& report);
 /// One object with everything, curves included; numbers that are not known are null.
 std::string report_json(const Report& report);
-/// One row per set, tag and arm (RFC 4180, one header line).
+/// One row per set, tag, part and arm (RFC 4180, one header line).
 std::string report_csv(const Report& report);
 /// One self-contained page: tables, and learning curves as inline SVG; no scripts, nothing fetched.
 /// `title`: plain text.

@@ -49,16 +49,20 @@ int64_t step_of(const std::string& name, const std::string& set) {
 }
 
 Evaluation read_evaluation(const std::string& file, int64_t step) {
-    Evaluation evaluation{step, {}, {}};
+    Evaluation evaluation{step, {}, {}, {}};
     for (const Json& row : read_rows(file)) {
         const double flip = row.value("flip", 0.0), gap = row.at("gap").get<double>();
         if (flip == 0.5) {
             continue;  // declared equal: neither answer is right
         }
-        Share& share = evaluation.tags[row.at("tag")][row.at("record")];
         const double signed_gap = flip < 0.5 ? gap : -gap;
-        share.right += signed_gap > 0 ? 1.0 : signed_gap == 0 ? 0.5 : 0.0;
-        share.count += 1;
+        auto parts = row.value("parts", std::vector<std::string>{});
+        parts.emplace_back();  // the whole tag
+        for (const std::string& part : parts) {
+            Share& share = evaluation.slices[{row.at("tag"), part}][row.at("record")];
+            share.right += signed_gap > 0 ? 1.0 : signed_gap == 0 ? 0.5 : 0.0;
+            share.count += 1;
+        }
     }
     return evaluation;
 }
@@ -91,9 +95,16 @@ void read_metrics(RunRecord& run) {
         }
         for (Evaluation& evaluation : run.evals[row["eval"]]) {
             for (const auto& [key, value] : row.items()) {
-                if (evaluation.step == row["step"] && key.starts_with("loss/") &&
-                    value.is_number()) {
-                    evaluation.loss[key.substr(5)] = value;
+                const size_t slash = key.find('/');
+                const std::string kind = key.substr(0, slash);
+                if (evaluation.step != row["step"] || slash == std::string::npos ||
+                    !value.is_number()) {
+                    continue;
+                }
+                if (kind == "loss") {
+                    evaluation.loss[key.substr(slash + 1)] = value;
+                } else if (kind == "length_correlation") {
+                    evaluation.length_correlation[key.substr(slash + 1)] = value;
                 }
             }
         }
@@ -139,6 +150,9 @@ RunRecord read_run(const std::string& folder) {
     run.finished = fs::exists(run.folder + "/done.json");
     if (run.finished) {
         try {
+            const Json done =
+                parse(read_file(run.folder + "/done.json"), run.folder + "/done.json");
+            run.step = done.contains("best") ? done["best"].at("step") : done.at("steps");
             read_environment(run);
             read_evaluations(run);
             read_metrics(run);

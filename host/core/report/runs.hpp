@@ -1,6 +1,7 @@
 // What a report reads: finished runs and the index of an ablation.  Reads files of run folders
 // (train/run_folder.hpp) and writes only the index.  No LibTorch, no model, no data.
 #pragma once
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,11 +15,20 @@ struct Share {
 };
 using Shares = std::map<std::string, Share>;  ///< by record id
 
-/// One evaluation set at one step, by tag.
+/// A tag, or a part of it (train/answers.hpp).
+struct Slice {
+    std::string tag;
+    std::string part;  ///< empty: the whole tag
+    auto operator<=>(const Slice&) const = default;
+};
+
+/// One evaluation set at one step.
 struct Evaluation {
     int64_t step = 0;
-    std::map<std::string, Shares> tags;
-    std::map<std::string, double> loss;  ///< mean loss per relation, nats; of the run's objectives
+    std::map<Slice, Shares> slices;
+    // By tag, as metrics.jsonl has them.
+    std::map<std::string, double> loss;  ///< mean per relation, nats; of the run's objectives
+    std::map<std::string, double> length_correlation;  ///< of score and response tokens
 };
 
 /// What a run took; negative: not recorded.
@@ -32,7 +42,8 @@ struct RunRecord {
     std::string folder;
     std::string arm;  ///< "" outside an ablation
     int64_t seed = 0;
-    bool finished = false;                       ///< else only config and folder are set
+    bool finished = false;  ///< else only config and folder are set
+    int64_t step = 0;       ///< of the model that the run left: the last, or the best ([best])
     std::map<std::string, std::string> config;   ///< settings_of(config.toml)
     std::map<std::string, std::string> plugins;  ///< id -> SHA-256
     std::map<std::string, std::string> data;     ///< "train", "eval NAME" -> key of its groups

@@ -112,16 +112,20 @@ std::string text_table(const std::vector<std::string>& header,
 std::string change_table(const std::vector<ChangeRow>& rows) {
     std::vector<std::vector<std::string>> cells;
     for (const ChangeRow& row : rows) {
+        const bool whole = row.part.empty();
+        if (!whole && row.part.find('=') == std::string::npos) {
+            continue;
+        }
         cells.push_back({row.set,
-                         row.tag,
+                         whole ? row.tag : row.tag + ", " + row.part,
                          grouped(row.relations),
                          percent(row.accuracy_before),
                          percent(row.accuracy_after),
                          with_sign(percent(row.accuracy_after - row.accuracy_before)),
                          std::string("[") + with_sign(percent(row.low)) + ", " +
                              with_sign(percent(row.high)) + "]",
-                         fixed(row.loss_before, 4),
-                         fixed(row.loss_after, 4)});
+                         whole ? fixed(row.loss_before, 4) : "-",
+                         whole ? fixed(row.loss_after, 4) : "-"});
     }
     return text_table({"set",
                        "tag",

@@ -21,15 +21,19 @@ std::string duration_text(double seconds);
 std::string text_table(const std::vector<std::string>& header,
                        const std::vector<std::vector<std::string>>& rows);
 
-/// One tag of one evaluation set before and after training.
+/// One tag of one evaluation set, or a part of a tag, before and after training.
 struct ChangeRow {
     std::string set, tag;
+    std::string part;  ///< "longer", "shorter", "FIELD=VALUE"; empty: the whole tag
     int64_t relations = 0;
     double accuracy_before = 0, accuracy_after = 0;  ///< fractions; ties count one half
     double low = 0, high = 0;  ///< interval of the accuracy's change, fractions
+    // Of whole tags; NaN: not known.
     double loss_before = 0, loss_after = 0;
+    double length_before = 0, length_after = 0;  ///< correlation of score and response tokens
 };
 /// The table that a run ends with: accuracies in percent, their change with its interval, losses.
+/// Parts that the configuration asked for are shown, "longer" and "shorter" are left to a report.
 std::string change_table(const std::vector<ChangeRow>& rows);
 
 /// What a progress line shows; negative numbers are left out.

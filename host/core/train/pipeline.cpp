@@ -8,6 +8,8 @@
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
 #include "core/store/files.hpp"
+#include "core/train/answers.hpp"
+#include "core/train/changes.hpp"
 #include "core/train/models.hpp"
 #include "core/train/prepare.hpp"
 #include "core/train/reference.hpp"
@@ -19,13 +21,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <limits>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
 
 namespace fs = std::filesystem;
 
@@ -49,6 +46,17 @@ void add_tags(std::vector<std::string>& tags, const std::vector<std::string>& mo
             tags.push_back(tag);
         }
     }
+}
+
+/// Of an evaluation set: the run's, but for what it replaces.
+Synthesis synthesis_of(const Plan& plan,
+                       const EvalSpec& spec,
+                       const Registry& registry,
+                       const HostHooks& hooks) {
+    return {spec.instructions.empty() ? plan.instructions : spec.instructions,
+            spec.synthesizers.empty() ? plan.synthesizers : spec.synthesizers,
+            registry,
+            hooks};
 }
 
 Json describe(const Preparation& prepared) {
@@ -92,16 +100,15 @@ Data prepare_all(const Plan& plan,
     data.summary["train"] = describe(data.train);
     for (const EvalSpec& spec : plan.evals) {
         const bool own = !spec.synthesizers.empty() || !spec.instructions.empty();
-        Synthesis other(spec.instructions.empty() ? plan.instructions : spec.instructions,
-                        spec.synthesizers.empty() ? plan.synthesizers : spec.synthesizers,
-                        registry,
-                        hooks);
+        Synthesis other = synthesis_of(plan, spec, registry, hooks);
         Preparation prepared =
             prepare(spec.data, spec.data.seed, own ? other : synthesis, encoder, store, hooks);
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
         add_tags(data.tags, other.tags());
-        data.evals.push_back({spec.name, spec.every_steps, std::move(prepared.groups), {}});
+        data.evals.push_back(
+            {spec.name, spec.every_steps, spec.by, std::move(prepared.groups), {}});
+        check_fields(data.evals.back(), spec.by_where);
     }
     return data;
 }
@@ -137,110 +144,6 @@ void write_environment(const RunFolder& folder,
     environment["plugins"] = plugins;
     environment["data"] = data.summary;
     folder.write("environment.json", environment.dump(2) + "\n");
-}
-
-std::string gaps_file(const RunFolder& folder, const std::string& name, int64_t step) {
-    return folder.path() + "/eval/" + name + "-step-" + std::to_string(step) + ".jsonl";
-}
-
-/// Gaps of one evaluation, as eval/NAME-step-N.jsonl holds them.
-std::vector<Json> read_gaps(const RunFolder& folder, const std::string& name, int64_t step) {
-    std::vector<Json> rows;
-    std::istringstream lines(read_file(gaps_file(folder, name, step)));
-    for (std::string line; std::getline(lines, line);) {
-        rows.push_back(Json::parse(line));
-    }
-    return rows;
-}
-
-/// The rows of metrics.jsonl that hold an evaluation.
-std::vector<Json> read_evaluations(const RunFolder& folder) {
-    std::vector<Json> rows;
-    std::istringstream lines(read_file(folder.path() + "/metrics.jsonl"));
-    for (std::string line; std::getline(lines, line);) {
-        if (Json row = Json::parse(line); row.contains("eval")) {
-            rows.push_back(std::move(row));
-        }
-    }
-    return rows;
-}
-
-double loss_of(const std::vector<Json>& evaluations,
-               const std::string& name,
-               int64_t step,
-               const std::string& tag) {
-    for (const Json& row : evaluations) {
-        if (row["eval"] == name && row["step"] == step && row.contains("loss/" + tag)) {
-            return row["loss/" + tag];
-        }
-    }
-    return std::numeric_limits<double>::quiet_NaN();
-}
-
-// Accuracy before and after, relation by relation.  The interval is normal, over per-record sums of
-// differences, because relations of one record are not independent.
-std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_t last) {
-    std::vector<ChangeRow> changes;
-    const std::vector<Json> evaluations = read_evaluations(folder);
-    const auto share = [](const Json& row) {
-        return rightness(row["gap"], row.value("flip", 0.0));
-    };
-    for (const EvalSet& set : data.evals) {
-        if (!fs::exists(gaps_file(folder, set.name, last))) {
-            continue;  // the best step is not one of this set's
-        }
-        const std::vector<Json> before = read_gaps(folder, set.name, 0),
-                                after = read_gaps(folder, set.name, last);
-        for (const std::string& tag : data.tags) {
-            ChangeRow change{set.name, tag};
-            std::map<std::string, double> by_record;
-            for (size_t r = 0; r < before.size(); ++r) {
-                if (before[r]["tag"] == tag && share(before[r])) {
-                    const double was = *share(before[r]), is = *share(after[r]);
-                    ++change.relations;
-                    change.accuracy_before += was;
-                    change.accuracy_after += is;
-                    by_record[before[r]["record"]] += is - was;
-                }
-            }
-            if (change.relations == 0) {
-                continue;
-            }
-            const auto n = static_cast<double>(change.relations),
-                       clusters = static_cast<double>(by_record.size());
-            const double mean = (change.accuracy_after - change.accuracy_before) / clusters;
-            double squares = 0;
-            for (const auto& [record, difference] : by_record) {
-                squares += (difference - mean) * (difference - mean);
-            }
-            const double half =
-                clusters > 1 ? 1.96 * std::sqrt(squares * clusters / (clusters - 1)) / n : 0.0;
-            change.accuracy_before /= n;
-            change.accuracy_after /= n;
-            change.low = change.accuracy_after - change.accuracy_before - half;
-            change.high = change.accuracy_after - change.accuracy_before + half;
-            change.loss_before = loss_of(evaluations, set.name, 0, tag);
-            change.loss_after = loss_of(evaluations, set.name, last, tag);
-            changes.push_back(change);
-        }
-    }
-    return changes;
-}
-
-Json to_json_rows(const std::vector<ChangeRow>& changes) {
-    Json rows = Json::array();
-    for (const ChangeRow& c : changes) {
-        rows.push_back({{"eval", c.set},
-                        {"tag", c.tag},
-                        {"relations", c.relations},
-                        {"accuracy_before", c.accuracy_before},
-                        {"accuracy_after", c.accuracy_after},
-                        {"difference_low", c.low},
-                        {"difference_high", c.high},
-                        {"loss_before", c.loss_before},
-                        {"loss_after", c.loss_after}});
-    }
-    return rows;
 }
 
 /// Pairs of one response under two prompts say nothing of which response is likelier: alone they
@@ -308,6 +211,16 @@ void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
 }
 
 }  // namespace
+
+void check_plan(const Plan& plan, const Registry& registry) {
+    std::vector<std::string> tags =
+        Synthesis(plan.instructions, plan.synthesizers, registry, {}).tags();
+    for (const EvalSpec& spec : plan.evals) {
+        add_tags(tags, synthesis_of(plan, spec, registry, {}).tags());
+    }
+    check_tags(plan, tags);
+    const Objectives objectives(plan, registry, tags, {});
+}
 
 RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& options) {
     const HostHooks hooks{
@@ -411,8 +324,8 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         AtomicFolder out(result.model_folder);
         models.policy->save(out.path());
         out.publish();
-        result.changes = compare(folder, data, last);
-        Json done = {{"steps", trainer.step()}, {"changes", to_json_rows(result.changes)}};
+        result.changes = changes_of(folder.path(), data.evals, data.tags, last);
+        Json done = {{"steps", trainer.step()}, {"changes", to_json(result.changes)}};
         if (trainer.best().step()) {
             done["best"] = {
                 {"metric", plan.best_metric}, {"step", last}, {"value", trainer.best().value()}};

@@ -29,6 +29,10 @@ struct RunResult {
     std::vector<std::string> notes;  ///< "groups: reused", "score head: new, seed 7", ...
 };
 
+/// What run_pipeline refuses before it reads data: tags that no synthesizer emits, columns that the
+/// pipeline lacks, plugins that refuse their parameters.  Throws Error with the same problems.
+void check_plan(const Plan& plan, const Registry& registry);
+
 /// Runs the plan's pipeline.  Everything on disk lies under plan.output and options.cache_folder.
 /// Throws Error; what was published before stays whole.
 RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& options);

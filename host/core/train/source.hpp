@@ -17,8 +17,9 @@ namespace samara::host {
 struct EvalSet {
     std::string name;
     int64_t every_steps = 0;
-    std::vector<Group> groups;   ///< preferences
-    std::vector<Group> prompts;  ///< pipeline ppo: one candidate without a response in each
+    std::vector<std::string> by;  ///< metadata fields whose values are reported apart
+    std::vector<Group> groups;    ///< preferences
+    std::vector<Group> prompts;   ///< pipeline ppo: one candidate without a response in each
 };
 
 class StepSource {

@@ -3,6 +3,7 @@
 
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
+#include "core/train/answers.hpp"
 #include "core/train/order.hpp"
 #include "core/train/replay.hpp"
 #include "core/train/schedule.hpp"
@@ -236,8 +237,7 @@ bool Trainer::evaluate(const EvalSet& set) {
         objectives_.plan_step(groups, parameters_.front().value.scalar_type(), where);
     StepStats stats;
     int64_t tokens = 0, tree_tokens = 0, done = 0;
-    std::string
-        gaps;  // one line per relation, so that two evaluations can be compared pair by pair
+    Answers answers(set.by);  // kept, so that two evaluations can be compared pair by pair
     auto batches = micro_batches(groups, model_, plan_.tokens_per_batch);
     std::optional<Scored> whole;  // what a coupled loss needs: the set as one batch
     if (objectives_.coupled()) {
@@ -259,22 +259,12 @@ bool Trainer::evaluate(const EvalSet& set) {
         objectives_.loss(part, scored, step_plan, where, stats);
         Columns columns(part, tags_, {}, at::kDouble, at::kCPU);
         Scored on_cpu;  // accuracy needs no more
-        on_cpu.score = scored.score.cpu();
+        on_cpu.score = scored.score.to(at::kCPU, at::kDouble).contiguous();
         columns.attach(on_cpu);
         if (columns.relations() > 0) {
-            const at::Tensor gap = columns.get("gap.score").contiguous();
-            size_t r = 0;
-            for (const Group* group : part) {
-                for (const Relation& relation : group->relations) {
-                    nlohmann::ordered_json line = {{"record", group->record_id},
-                                                   {"tag", relation.tag},
-                                                   {"gap", gap.const_data_ptr<double>()[r++]}};
-                    if (relation.flip != 0) {
-                        line["flip"] = relation.flip;  // says which sign is right, or neither
-                    }
-                    gaps += line.dump() + "\n";
-                }
-            }
+            answers.add(part,
+                        on_cpu.score.const_data_ptr<double>(),
+                        columns.get("gap.score").contiguous().const_data_ptr<double>());
         }
         done += static_cast<int64_t>(part.size());
         report("evaluate " + set.name, done, static_cast<int64_t>(groups.size()), stats.loss);
@@ -286,10 +276,12 @@ bool Trainer::evaluate(const EvalSet& set) {
              {"tokens", tokens},
              {"tree_tokens", tree_tokens}}};
     add_fields(row, stats, tags_, plan_.pipeline == "reward", beta_);
+    answers.add_fields(row);
     if (!source_.evaluate(set, where, row)) {
         return false;
     }
-    folder_.write("eval/" + set.name + "-step-" + std::to_string(step_) + ".jsonl", gaps);
+    folder_.write("eval/" + set.name + "-step-" + std::to_string(step_) + ".jsonl",
+                  answers.lines());
     folder_.metrics(row, "eval/" + set.name + "/", step_);
     folder_.timing({{{"eval", set.name},
                      {"step", step_},
