@@ -50,7 +50,7 @@ private:
     std::optional<ChatFormat> format_;  ///< absent: plain text
     std::optional<std::string> eos_;    ///< ends plain text
     Ids end_ids_;
-    std::string border_;                ///< ids do not cross its end; empty: none is known
+    std::string border_;  ///< ids do not cross its end; empty: none is known
     std::string fingerprint_;
     mutable std::mutex mutex_;  ///< guards remembered_
     mutable std::deque<std::pair<std::string, Ids>> remembered_;
@@ -112,7 +112,13 @@ void FolderEncoder::read_chat_format(const ModelRequest& request) {
         const JsonField config(document, config_file);
         chat_template = template_of(config);
         eos_ = special_token(config, "eos_token");
-        for (const char* name : {"bos_token", "eos_token", "unk_token", "pad_token"}) {
+        for (const char* name : {"bos_token",
+                                 "eos_token",
+                                 "unk_token",
+                                 "pad_token",
+                                 "sep_token",
+                                 "cls_token",
+                                 "mask_token"}) {
             if (const auto token = special_token(config, name)) {
                 tokens[name] = *token;
             }
@@ -155,8 +161,7 @@ Ids FolderEncoder::read_end_ids() const {
             ends.insert(eos->element(i).whole());
         }
     }
-    for (const auto& token :
-         {format_ ? format_->turn_end() : std::string(), eos_.value_or("")}) {
+    for (const auto& token : {format_ ? format_->turn_end() : std::string(), eos_.value_or("")}) {
         if (const int64_t id = tokenizer_.id_of(token); id >= 0) {
             ends.insert(id);
         }

@@ -55,7 +55,6 @@ struct Statement {
 
 /// Errors: Unreadable.
 std::vector<Statement> parse(const std::string& source);
-Expression parse_expression(const std::string& code);
 
 /// What the template prints.  `globals` is an object: messages, add_generation_prompt, bos_token,
 /// ... Errors: Unreadable, Raised.
