@@ -1,10 +1,12 @@
 // Chat formats against Jinja as `transformers` runs it; templates that must be refused.
 #include "lm/text/chat.hpp"
 
+#include "chat_templates.hpp"
 #include "runtime/error.hpp"
 #include "support.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -15,41 +17,11 @@ using nlohmann::json;
 
 namespace {
 
-const std::string kMessage =
-    "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}";
-const std::string kTail =
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+const std::map<std::string, std::string> kTokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
 
-// Spellings of ChatML that are to be recognised, with the default system text each has.
-const std::vector<std::pair<std::string, std::string>> kTemplates = {
-    {"{% for message in messages %}" + kMessage + kTail, ""},
-    // As SmolLM2 has it: real line feeds inside the strings.
-    {"{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ "
-     "'<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
-     "Face<|im_end|>\n' }}{% endif %}" +
-         kMessage + kTail,
-     "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
-    // Attributes, `~`, double quotes, parentheses and an escaped quote.
-    {"{% for message in messages %}{% if (loop.first and messages[0].role != \"system\") %}"
-     "{{ \"<|im_start|>system\\nDon't \\\"quote\\\" <|im_end|>\\n\" }}{% endif %}"
-     "{{ '<|im_start|>' ~ message.role ~ \"\\n\" ~ message.content ~ '<|im_end|>\\n' }}" +
-         kTail,
-     "Don't \"quote\" "},
-    // On several lines with white-space control, comments and the `is defined` opening.
-    {"{#- a comment -#}\n{% if not add_generation_prompt is defined %}\n"
-     "  {% set add_generation_prompt = false %}\n{% endif %}\n"
-     "{%- for message in messages %}\n    {{- '<|im_start|>' + message['role'] }}\n"
-     "{{ message['content'] -}}\n   <|im_end|>\n{% endfor %}\n"
-     "{% if add_generation_prompt %}\n<|im_start|>assistant\n{% endif %}\n",
-     ""},
-    // Text outside of expressions.
-    {"{% for message in messages %}<|im_start|>{{ message['role'] }}\n\n{{ message['content'] "
-     "}}<|im_end|>\n\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
-     "refused"},
-    {"{% for message in messages %}<|im_start|>{{ message['role'] + '\\n' }}{{ message['content'] "
-     "}}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
-     "{% endif %}\n",
-     ""}};
+ChatFormat recognise(const std::string& text) {
+    return recognise_chat_template(text, kTokens, "folder/tokenizer_config.json");
+}
 
 std::vector<Message> messages_of(const json& list) {
     std::vector<Message> messages;
@@ -61,81 +33,93 @@ std::vector<Message> messages_of(const json& list) {
 
 }  // namespace
 
-TEST_CASE("recognised templates render as Jinja renders them", "[chat]") {
+TEST_CASE("recognised templates render as Jinja renders them, and refuse where it raises",
+          "[chat]") {
     const TemporaryFolder folder;
     json list = json::array();
     std::vector<ChatFormat> formats;
-    for (const auto& [text, system] : kTemplates) {
-        if (system == "refused") {
-            CHECK_THROWS_AS(recognise_chat_template(text, "x"), Error);
-            continue;
-        }
-        list.push_back(text);
-        formats.push_back(recognise_chat_template(text, "x"));
-        CHECK(formats.back().default_system.value_or("") == system);
+    for (const KnownTemplate& known : known_templates()) {
+        INFO(known.text);
+        list.push_back(known.text);
+        formats.push_back(recognise(known.text));
+        CHECK(formats.back().name == known.name);
+        CHECK(formats.back().opening == known.opening);
+        CHECK(formats.back().first_system.known == known.system);
+        CHECK(formats.back().tool.known == known.tool);
+        CHECK(formats.back().alternates == (known.name == "mistral"));
     }
     std::istringstream lines(run_oracle({"render", folder.write("templates.json", list.dump())}));
-    size_t count = 0;
+    size_t count = 0, compared = 0, raised = 0;
     for (std::string line; std::getline(lines, line); ++count) {
         const json row = json::parse(line);
-        const std::string text = formats.at(row["template"].get<size_t>())
-                                     .render(messages_of(row["messages"]), row["generation"]);
-        if (text != row["text"].get<std::string>()) {
-            FAIL("template " << row["template"] << "\n" << shown(text) << "\n" << row["text"]);
+        const ChatFormat& format = formats.at(row["template"].get<size_t>());
+        json text;
+        try {
+            text = format.render(messages_of(row["messages"]), row["generation"]);
+        } catch (const Error&) {
+            ++raised;
+            // Stricter than the template only about roles that the format says it does not have.
+            for (const json& message : row["messages"]) {
+                const bool given_up = (message["role"] == "tool" && !format.tool.known) ||
+                                      (message["role"] == "system" && !format.system.known);
+                text = given_up ? row["text"] : text;
+            }
+        }
+        compared += text == row["text"] && !text.is_null() ? 1 : 0;
+        if (text != row["text"]) {
+            FAIL("template " << row["template"] << row["messages"].dump(-1, ' ', true) << "\n"
+                             << shown(text.dump(-1, ' ', true)) << "\n"
+                             << row["text"].dump(-1, ' ', true));
         }
     }
     CHECK(count == formats.size() * 120);
+    CHECK(compared > count / 2);
+    CHECK(raised > 0);
 }
 
-TEST_CASE("a template that is not ChatML is refused with its file and a way out", "[chat]") {
-    const std::string loop = "{% for message in messages %}";
-    const std::vector<std::string> others = {
-        "",
-        "{{ bos_token }}" + loop + kMessage + kTail,
-        loop +
-            "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] | trim + "
-            "'<|im_end|>' + '\\n'}}" +
-            kTail,
-        loop + "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>'}}" +
-            kTail,
-        loop + kMessage + "{% endfor %}",
-        loop + kMessage +
-            "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant' }}"
-            "{% endif %}",
-        loop + kMessage + kTail + "{{ eos_token }}",
-        loop +
-            "{% if loop.first and messages[0]['role'] == 'system' %}{{ '<|im_start|>system\\nX"
-            "<|im_end|>\\n' }}{% endif %}" +
-            kMessage + kTail,
-        "{% for message in messages[1:] %}" + kMessage + kTail,
-        loop +
-            "{{'<|im_start|>' + message['role'] + '\\x0a' + message['content'] + "
-            "'<|im_end|>' + '\\n'}}" +
-            kTail,
-        loop + kMessage + "{% endfor %}{% if add_generation_prompt %}{{ 'open",
-        "{% for m in messages %}{{ '<|' + m['role'] + '|>\\n' + m['content'] + eos_token }}"
-        "{% endfor %}"};
-    for (const std::string& text : others) {
+TEST_CASE("a template that prints no known format is refused with its file and a way out",
+          "[chat]") {
+    for (const auto& [text, reason] : refused_templates()) {
         INFO(text);
         try {
-            (void)recognise_chat_template(text, "folder/tokenizer_config.json");
+            (void)recognise(text);
             FAIL("accepted");
         } catch (const Error& error) {
             CHECK(error.code() == Code::config);
             CHECK(error.problems().front().where == "folder/tokenizer_config.json");
-            CHECK(error.problems().front().what.find("chat_template") != std::string::npos);
+            CHECK_THAT(error.problems().front().what,
+                       Catch::Matchers::StartsWith(
+                           "chat_template is not one that is implemented: " + reason));
             CHECK_FALSE(error.problems().front().help.empty());
         }
     }
 }
 
-TEST_CASE("an unknown role is a data error that names the message", "[chat]") {
-    const std::vector<Message> messages = {{"user", "Hi"}, {"narrator", "Hm"}};
-    try {
-        (void)ChatFormat{}.render(messages, false);
-        FAIL("accepted");
-    } catch (const Error& error) {
-        CHECK(error.code() == Code::data);
-        CHECK(error.problems().front().what == "message 1: unknown role 'narrator'");
-    }
+TEST_CASE(
+    "a role that the format lacks or that is out of turn is a data error that names the message",
+    "[chat]") {
+    const auto says = [](const ChatFormat& format, const std::vector<Message>& messages) {
+        try {
+            (void)format.render(messages, false);
+        } catch (const Error& error) {
+            CHECK(error.code() == Code::data);
+            return error.problems().front().what;
+        }
+        return std::string("accepted");
+    };
+    const auto format_of = [](const std::string& name) {
+        for (const KnownTemplate& known : known_templates()) {
+            if (known.name == name) {
+                return recognise(known.text);
+            }
+        }
+        throw std::runtime_error(name);
+    };
+    CHECK(says(format_of("chatml"), {{"user", "Hi"}, {"narrator", "Hm"}}) ==
+          "message 1: the chat format chatml has no role 'narrator' here");
+    CHECK(says(format_of("mistral"), {{"user", "Hi"}, {"user", "Hm"}}) ==
+          "message 1: role 'user' is out of turn");
+    CHECK(says(format_of("mistral"), {{"system", "Hi"}, {"user", "Hm"}}) ==
+          "message 0: the chat format mistral has no role 'system' here");
+    CHECK(says(format_of("zephyr"), {{"user", "Hi"}, {"user", "Hm"}}) == "accepted");
 }

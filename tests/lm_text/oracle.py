@@ -4,7 +4,7 @@
     oracle.py pieces TOKENIZER_JSON OUT                        every code point's probe with its pieces' byte lengths
     oracle.py decode TOKENIZER_JSON OUT                        random ids with their text
     oracle.py chat FOLDER OUT                                  message lists, rendered and tokenised (JSON lines)
-    oracle.py render TEMPLATES_JSON OUT                        message lists through each template (JSON lines)
+    oracle.py render TEMPLATES_JSON OUT                        message lists through each template (JSON lines); null: it raises
     oracle.py nfc OUT                                          every code point's probe and its NFC, joined
 
 Binary records: u32 size, that many bytes of UTF-8, u32 count, that many u32 numbers; little endian."""
@@ -178,15 +178,20 @@ def command_chat(folder, out_path):
 
 
 def command_render(templates_path, out_path):
+    from jinja2.exceptions import TemplateError
     from transformers.utils.chat_template_utils import render_jinja_template
     templates = json.loads(pathlib.Path(templates_path).read_text(encoding="utf-8"))
     with open(out_path, "w", encoding="utf-8") as out:
         for number, template in enumerate(templates):
             for messages, _ in list(conversations(random.Random(number)))[-60:]:
                 for generation in (False, True):
-                    rendered, _ = render_jinja_template([messages], chat_template=template,
-                                                        add_generation_prompt=generation)
-                    row = {"template": number, "messages": messages, "generation": generation, "text": rendered[0]}
+                    try:
+                        rendered, _ = render_jinja_template([messages], chat_template=template, bos_token="<s>",
+                                                            eos_token="</s>", add_generation_prompt=generation)
+                        text = rendered[0]
+                    except TemplateError:
+                        text = None
+                    row = {"template": number, "messages": messages, "generation": generation, "text": text}
                     out.write(json.dumps(row) + "\n")
 
 

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -49,7 +50,7 @@ private:
     std::optional<ChatFormat> format_;  ///< absent: plain text
     std::optional<std::string> eos_;    ///< ends plain text
     Ids end_ids_;
-    bool safe_border_ = false;
+    std::string border_;  ///< ids do not cross its end; empty: none is known
     std::string fingerprint_;
     mutable std::mutex mutex_;  ///< guards remembered_
     mutable std::deque<std::pair<std::string, Ids>> remembered_;
@@ -91,11 +92,12 @@ FolderEncoder::FolderEncoder(const ModelRequest& request)
     }
     read_chat_format(request);
     end_ids_ = read_end_ids();
-    safe_border_ = format_ && tokenizer_.is_safe_border(ChatFormat::kBorder);
+    if (format_ && tokenizer_.is_safe_border(format_->border())) {
+        border_ = format_->border();
+    }
     fingerprint_ = hash_parts({tokenizer_.fingerprint(),
-                               format_ ? format_->name : "plain",
-                               format_ ? format_->default_system.value_or("") : eos_.value_or(""),
-                               format_ && format_->default_system ? "default system" : "",
+                               format_ ? "chat" : "plain",
+                               format_ ? format_->describe() : eos_.value_or(""),
                                request.chat});
 }
 
@@ -103,12 +105,24 @@ void FolderEncoder::read_chat_format(const ModelRequest& request) {
     const std::string config_file = (fs::path(folder_) / "tokenizer_config.json").string();
     const std::string jinja_file = (fs::path(folder_) / "chat_template.jinja").string();
     std::optional<std::string> chat_template;
+    std::map<std::string, std::string> tokens;
     std::string template_file = config_file;
     if (fs::exists(config_file)) {
         const nlohmann::json document = parse_json(read_text_file(config_file), config_file);
         const JsonField config(document, config_file);
         chat_template = template_of(config);
         eos_ = special_token(config, "eos_token");
+        for (const char* name : {"bos_token",
+                                 "eos_token",
+                                 "unk_token",
+                                 "pad_token",
+                                 "sep_token",
+                                 "cls_token",
+                                 "mask_token"}) {
+            if (const auto token = special_token(config, name)) {
+                tokens[name] = *token;
+            }
+        }
     }
     if (fs::exists(
             jinja_file)) {  // goes before the one in tokenizer_config.json, as in `transformers`
@@ -123,7 +137,7 @@ void FolderEncoder::read_chat_format(const ModelRequest& request) {
             "set [data] chat = \"auto\" or \"never\", or name a model with a chat template");
     }
     if (request.chat != "never" && chat_template) {
-        format_ = recognise_chat_template(*chat_template, template_file);
+        format_ = recognise_chat_template(*chat_template, tokens, template_file);
     }
     if (!format_ && !eos_) {
         throw Error(
@@ -147,8 +161,7 @@ Ids FolderEncoder::read_end_ids() const {
             ends.insert(eos->element(i).whole());
         }
     }
-    for (const auto& token :
-         {std::string(format_ ? ChatFormat::kTurnEnd : ""), eos_.value_or("")}) {
+    for (const auto& token : {format_ ? format_->turn_end() : std::string(), eos_.value_or("")}) {
         if (const int64_t id = tokenizer_.id_of(token); id >= 0) {
             ends.insert(id);
         }
@@ -207,12 +220,11 @@ Encoded FolderEncoder::encode(std::span<const Message> prompt, const std::string
     Encoded out;
     Ids full;
     out.prompt_ids = encode_remembered(texts.prompt);
-    const size_t border =
-        safe_border_ ? texts.prompt.rfind(ChatFormat::kBorder) : std::string::npos;
+    const size_t border = border_.empty() ? std::string::npos : texts.prompt.rfind(border_);
     if (border != std::string::npos &&
         texts.full.compare(0, texts.prompt.size(), texts.prompt) == 0) {
         // Nothing merges across the mark: what stands before it has the prompt's ids in both texts.
-        const size_t cut = border + std::string_view(ChatFormat::kBorder).size();
+        const size_t cut = border + border_.size();
         const size_t tail = tokenizer_.encode(std::string_view(texts.prompt).substr(cut)).size();
         full.assign(out.prompt_ids.begin(),
                     out.prompt_ids.end() - static_cast<std::ptrdiff_t>(tail));
