@@ -50,20 +50,20 @@ def sha256(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
-def tiny_model(folder, seed=0, **changes):
-    """A random Llama with the demo model's tokenizer: norms moved off 1, so nothing is invisible."""
+def tiny_model(folder, seed=0, family="Llama", **changes):
+    """A random model with the demo model's tokenizer: norms moved off 1, so nothing is invisible."""
     need(DEMO_MODEL / "tokenizer.json", "the demo model (scripts/get_model)")
     import shutil
 
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    import transformers
 
     torch.manual_seed(seed)
-    config = LlamaConfig(**{**dict(vocab_size=49152, hidden_size=32, intermediate_size=80, num_hidden_layers=2,
+    config = getattr(transformers, f"{family}Config")(**{**dict(vocab_size=49152, hidden_size=32, intermediate_size=80, num_hidden_layers=2,
                                    num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=2048,
                                    tie_word_embeddings=True, bos_token_id=1, eos_token_id=2, pad_token_id=2,
                                    initializer_range=0.1), **changes})
-    model = LlamaForCausalLM(config)
+    model = getattr(transformers, f"{family}ForCausalLM")(config)
     for name, value in model.named_parameters():
         if "norm" in name:
             value.data += 0.2 * torch.randn_like(value)

@@ -53,6 +53,17 @@ class Generate(Case):
     def test_greedy_text_of_a_small_random_model_equals_transformers(self):
         self.compare(tiny_model(self.folder / "model", seed=1), 24)
 
+    def test_greedy_text_of_normed_heads_equals_transformers(self):
+        self.compare(tiny_model(self.folder / "model", seed=2, family="Qwen3", head_dim=16), 24)
+
+    def test_greedy_text_through_a_window_equals_transformers(self):
+        """Prompts are longer than the window, and the window moves on while the answers grow."""
+        model = tiny_model(self.folder / "model", seed=3, family="Mistral", sliding_window=16)
+        self.compare(model, 24)
+        prompts = samara("tokenize", model, self.pairs(PROMPTS), "--chat", env=self.env).stdout.splitlines()
+        self.assertGreater(max(len(json.loads(prompt)["prompt_ids"]) for prompt in prompts), 16)
+        self.assertEqual(json.loads((model / "config.json").read_text())["sliding_window"], 16)
+
     def test_greedy_text_of_the_demo_model_equals_transformers(self):
         need(DEMO_MODEL / "model.safetensors", "the demo model (scripts/get_model)")
         self.compare(DEMO_MODEL, 32)

@@ -81,7 +81,13 @@ TEST_CASE("log-probabilities of sampled tokens equal those of a forward over the
                                       "llama_biases",
                                       "llama_head_dim",
                                       "qwen2_tied",
-                                      "qwen2_untied");
+                                      "qwen2_untied",
+                                      "llama_rope3",
+                                      "mistral_window",
+                                      "qwen2_windows",
+                                      "qwen3_tied",
+                                      "qwen3_biases",
+                                      "qwen3_windows");
     const std::string dtype = GENERATE("float32", "float64");
     const Route route = GENERATE(Route::plain, Route::fused);
     if (dtype == "float64" && route == Route::fused)
@@ -118,7 +124,8 @@ TEST_CASE("both routes draw the same tokens") {
 }
 
 TEST_CASE("a sample is the same byte for byte, whatever is generated beside it") {
-    const std::string name = GENERATE("llama_tied_gqa", "llama_head_dim", "qwen2_untied");
+    const std::string name = GENERATE(
+        "llama_tied_gqa", "llama_head_dim", "qwen2_untied", "mistral_window", "qwen3_windows");
     INFO(name);
     DecoderModel model(request_for(case_folder(name), false), Route::fused);
     const auto prompts = some_prompts();
@@ -263,6 +270,9 @@ TEST_CASE("a cancelled generation stops within a step") {
         CHECK(error.code() == Code::preempted);
     }
     CHECK(asked == 4);
+    asked = 5;  // never again: it is asked before every prompt and before every step
+    const Generated all = model.generate(prompts, sampled(3), hooks);
+    CHECK(asked - 5 >= static_cast<int>(prompts.size()) + all.steps);
 }
 
 TEST_CASE("what cannot be generated is refused before work") {

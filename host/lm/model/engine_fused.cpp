@@ -130,6 +130,15 @@ private:
         return y;
     }
 
+    /// `heads` heads of every row, from head `first` on: their norm in place, where there is one.
+    void norm_heads(const at::Tensor& qkv, int64_t first, int64_t heads, const Slab& weight) const {
+        if (!weight.defined())
+            return;
+        const at::Tensor part = qkv.narrow(1, first * heads_.dim, heads * heads_.dim);
+        at::Tensor before = part.clone(at::MemoryFormat::Contiguous).view({-1, heads_.dim});
+        part.copy_(norm(before, at::Tensor(), weight).view_as(part));
+    }
+
     /// Queries of all rows; their keys and values go into the caches.
     at::Tensor attend(size_t index,
                       std::span<const Run> runs,
@@ -140,9 +149,8 @@ private:
         const at::Tensor q = at::empty({s.kv, s.tokens, s.group, s.dim}, qkv.options());
         const at::Tensor k = at::empty({s.kv, s.tokens, s.dim}, qkv.options()),
                          v = at::empty_like(k);
-        const at::Tensor& bias = layer.qkv_bias.defined() ? layer.qkv_bias.value() : zeros_;
         kernels::split_rotate(
-            in(qkv), in(bias), in(rows.cos), in(rows.sin), out(q), out(k), out(v), s);
+            in(qkv), in(zeros_), in(rows.cos), in(rows.sin), out(q), out(k), out(v), s);
         std::vector<kernels::Sight> sights;
         for (const Run& run : runs) {
             const kernels::Stretch shared =
@@ -163,8 +171,12 @@ private:
             }
         }
         const at::Tensor o = at::empty({s.tokens, s.kv * s.group * s.dim}, qkv.options());
-        kernels::cached_attention(
-            in(q), sights.data(), out(o), s, 0, 1.0f / std::sqrt(static_cast<float>(s.dim)));
+        kernels::cached_attention(in(q),
+                                  sights.data(),
+                                  out(o),
+                                  s,
+                                  layer.window,
+                                  1.0f / std::sqrt(static_cast<float>(s.dim)));
         return o;
     }
 
@@ -182,7 +194,10 @@ private:
                    at::Tensor& x,
                    at::Tensor& delta) const {
         const Layer& layer = weights_.layers[index];
-        const at::Tensor qkv = linear(norm(x, delta, layer.norm_attention), layer.qkv, Slab());
+        const at::Tensor qkv =
+            linear(norm(x, delta, layer.norm_attention), layer.qkv, layer.qkv_bias);
+        norm_heads(qkv, 0, heads_.kv * heads_.group, layer.norm_q);
+        norm_heads(qkv, heads_.kv * heads_.group, heads_.kv, layer.norm_k);
         const at::Tensor o = attend(index, runs, rows, qkv);
         const at::Tensor y = norm(x, linear(o, layer.output, layer.output_bias), layer.norm_mlp);
         const at::Tensor gate_up = linear(y, layer.gate_up, layer.gate_up_bias);

@@ -73,11 +73,14 @@ private:
         }
         const int64_t repeat = q.size(0) / k.size(0), before = k.size(1) - n;
         const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(2)));
-        const at::Tensor later =
-            at::ones({n, k.size(1)}, q.options().dtype(at::kBool)).triu(before + 1);
+        const at::Tensor all = at::ones({n, k.size(1)}, q.options().dtype(at::kBool));
+        const int64_t window = weights_.layers[static_cast<size_t>(layer)].window;
+        at::Tensor hidden = all.triu(before + 1);
+        if (window > 0)
+            hidden = hidden.logical_or(all.tril(before - window));
         const at::Tensor scores =
             at::matmul(q, at::repeat_interleave(k, repeat, 0).transpose(1, 2)) * scale;
-        return at::matmul(at::softmax(scores.masked_fill(later, -INFINITY), -1),
+        return at::matmul(at::softmax(scores.masked_fill(hidden, -INFINITY), -1),
                           at::repeat_interleave(v, repeat, 0));
     }
 
@@ -90,9 +93,12 @@ private:
         const auto l = static_cast<int64_t>(index);
         const at::Tensor qkv = linear(norm(x, layer.norm_attention), layer.qkv, layer.qkv_bias)
                                    .view({x.size(0), -1, config.head_dim});
-        const at::Tensor q = rotate(qkv.narrow(1, 0, config.heads), tensors).transpose(0, 1);
-        const at::Tensor k =
-            rotate(qkv.narrow(1, config.heads, config.kv_heads), tensors).transpose(0, 1);
+        const auto turned = [&](int64_t first, int64_t heads, const Slab& weight) {
+            const at::Tensor part = qkv.narrow(1, first, heads);
+            return rotate(weight.defined() ? norm(part, weight) : part, tensors).transpose(0, 1);
+        };
+        const at::Tensor q = turned(0, config.heads, layer.norm_q);
+        const at::Tensor k = turned(config.heads, config.kv_heads, layer.norm_k);
         const at::Tensor v =
             qkv.narrow(1, config.heads + config.kv_heads, config.kv_heads).transpose(0, 1);
         std::vector<at::Tensor> outputs;

@@ -101,6 +101,7 @@ private:
 
     /// Computes a prompt and draws the first token of all its samples.
     bool open(int64_t prompt) {
+        check_cancelled();  // many prompts may be computed before the next step
         Source& source = sources_[prompt];
         const std::span<const int64_t> ids = prompts_[prompt].ids;
         const auto n = static_cast<int64_t>(ids.size());
@@ -261,13 +262,6 @@ Generated generate(Weights& weights,
     const at::NoGradGuard no_grad;
     if (weights.score.defined())
         throw Error(Code::config, "a reward model has no language-model head", where);
-    for (const Layer& layer : weights.layers)
-        if (layer.norm_q.defined() || layer.window > 0)
-            throw Error(Code::config,
-                        "generation with normed queries and keys (Qwen3) or a sliding window "
-                        "(Mistral) is not there yet",
-                        where,
-                        "such models are scored and trained, but not sampled from");
     check_sampling(sampling);
     for (size_t i = 0; i < prompts.size(); ++i)
         check_prompt(prompts[i],

@@ -51,6 +51,10 @@ sums_of(const Vector<L>& a, const Vector<L>& b, const Vector<L>& c, const Vector
            __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
 }
 
+/// Rows of weights that are fetched into the second-level cache before they are read.  Into the
+/// first, or by the processor's own prediction, a step takes 1.7 times as long (measured).
+constexpr int kAhead = 16;
+
 struct Product {
     const float *x, *w, *bias;
     float* y;
@@ -72,7 +76,7 @@ SAMARA_INLINE void tile(const Product& p, int64_t r, int64_t o) {
             rows[i] = load<L>(x + i * p.in + j);
         for (int k = 0; k < O; ++k) {
             const Vector<L> weights = load<L>(w + k * p.in + j);
-            __builtin_prefetch(w + (k + O) * p.in + j);  // the next tile's
+            __builtin_prefetch(w + (k + kAhead) * p.in + j, 0, 2);
             for (int i = 0; i < R; ++i)
                 sums[i][k] += weights * rows[i];
         }
