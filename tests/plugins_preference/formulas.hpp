@@ -78,6 +78,13 @@ inline std::vector<Form> formulas() {
          {{"beta", 0.7}, {"label_smoothing", 0.2}},
          true,
          on_gap(0.7, score, logistic(0.2))},
+        {"bradley_terry",
+         {{"beta", 0.7}, {"likelihood", str("joint")}},
+         true,
+         on_gap(
+             0.7,
+             [](const Cand& c) { return c.score() + c.prompt_logp - c.ref_prompt_logp; },
+             logistic(0))},
         {"ipo", {{"beta", 0.3}}, true, ipo(0.3, score)},
         {"ipo", {{"beta", 0.3}, {"normalise", str("length")}}, true, ipo(0.3, score_per_token)},
         {"hinge", {{"beta", 0.6}}, true, on_gap(0.6, score, hinge)},

@@ -64,6 +64,7 @@ struct Cand {
     double weight = 1, auxiliary = 0;
     double prompt_logp = 0;
     int64_t prompt_length = 1;
+    double ref_prompt_logp = 0;
     std::vector<Tok> tokens = {};  ///< or none: only what tests of token columns need
     double score() const { return logp - ref_logp; }
     double per_token() const { return logp / static_cast<double>(length); }
@@ -150,6 +151,8 @@ struct Step {
              [&] { return logp.defined() ? logp - column_of(candidates, &Cand::ref_logp) : none; }},
             {"prompt_logp",
              [&] { return logp.defined() ? column_of(candidates, &Cand::prompt_logp) : none; }},
+            {"ref_prompt_logp",
+             [&] { return logp.defined() ? column_of(candidates, &Cand::ref_prompt_logp) : none; }},
             {"prompt_length", [&] { return column_of(candidates, &Cand::prompt_length); }},
             {"length", [&] { return column_of(candidates, &Cand::length); }},
             {"label", [&] { return column_of(candidates, &Cand::label); }},
@@ -273,6 +276,9 @@ inline Step preferences() {
                     {-21.0, -19.25, 9, 1, 0.5, 0, -11.0, 6},
                     {-3.75, -5.25, 2, -1, 1.0, 0, -11.0, 6},
                     {-16.5, -15.0, 7, 0, 1.5, 0, -2.5, 2}};
+    for (size_t c = 0; c < s.candidates.size(); ++c) {
+        s.candidates[c].ref_prompt_logp = -6.0 - 0.5 * static_cast<double>(c);
+    }
     s.relations = {{1, 0, 1, -1, -1, 1.0, 0.0, 0.0, 0},
                    {1, 3, 4, -1, -1, 0.5, 0.0, 0.0, 0},
                    {1, 2, 0, -1, -1, 2.0, 0.3, 0.0, 1},

@@ -46,6 +46,7 @@ Group as_group(const Step& step) {
         c.label = from.label;
         c.weight = from.weight;
         c.ref_logp = from.ref_logp;
+        c.ref_prompt_logp = from.ref_prompt_logp;
         group.candidates.push_back(c);
     }
     for (const Rel& from : step.relations) {
@@ -84,6 +85,7 @@ struct Host {
         Scored scored;
         scored.logp = step.column_of(step.candidates, &Cand::logp).requires_grad_();
         scored.score = step.column("score", scored.logp);
+        scored.prompt_logp = step.column("prompt_logp", scored.logp);
         StepStats stats;
         auto planned = objectives->plan_step({&pointer, 1}, at::kDouble, step.info());
         return objectives->loss({&pointer, 1}, scored, planned, step.info(), stats).item<double>();
@@ -194,5 +196,39 @@ TEST_CASE("Objectives on responses count the same with contrasts and without", "
             CHECK(with == Host(id, parameters_of(id), step).loss(pairs));
             CHECK(with > 0);
         }
+    }
+}
+
+TEST_CASE("The joint likelihood of samara.mapl changes pairs of two prompts and nothing else",
+          "[preference]") {
+    // 0 and 1 under x, 2 and 3 under x': intra (2 over 0), base, and the contrast of the two pairs.
+    Step step;
+    for (size_t c = 0; c < 4; ++c) {
+        Cand cand;
+        cand.logp = -5.0 - 1.5 * static_cast<double>(c);
+        cand.ref_logp = -6.0;
+        cand.prompt_logp = c < 2 ? -8.0 : -11.0;
+        cand.ref_prompt_logp = c < 2 ? -8.5 : -10.0;
+        step.candidates.push_back(cand);
+    }
+    const std::vector<Rel> base = {{1, 0, 1, -1, -1, 1, 0, 0, 0}},
+                           intra = {{1, 2, 0, -1, -1, 1, 0, 0, 1}},
+                           inter = {{2, 2, 3, 0, 1, 1, 0, 0, 2}};
+    for (const char* form : {"margin_gap", "hinge", "squared", "logprob_strength"}) {
+        CAPTURE(form);
+        const Given conditional = {{"beta", 0.7}, {"form", str(form)}};
+        Given joint = conditional;
+        joint["likelihood"] = str("joint");
+        for (const auto& relations : {base, inter}) {
+            step.relations = relations;
+            CHECK(Host("samara.mapl", joint, step).loss(step) ==
+                  Approx(Host("samara.mapl", conditional, step).loss(step)).epsilon(1e-13));
+        }
+        step.relations = intra;
+        // scores -2 and 1, prompts' log-ratios -1 and 0.5
+        CHECK(Host("samara.mapl", joint, step).loss(step) ==
+              Approx(-logsig(0.7 * (-3.0 - 1.5))).epsilon(1e-13));
+        CHECK(Host("samara.mapl", conditional, step).loss(step) ==
+              Approx(-logsig(0.7 * -3.0)).epsilon(1e-13));
     }
 }
