@@ -129,8 +129,7 @@ TEST_CASE("Parts of a tag are compared like whole ones") {
     CHECK(json["results"][5]["part"] == "shorter");
     CHECK(json["results"][5]["accuracy"].get<double>() == Approx(0.8));
     CHECK(json["results"][5]["length_correlation"].is_null());
-    CHECK(report_csv(report).find("\r\nheld-out,base,shorter,other,3,10,10,") !=
-          std::string::npos);
+    CHECK(report_csv(report).find("\r\nheld-out,base,shorter,other,3,10,10,") != std::string::npos);
     CHECK(report_html(report, "x").find("<td class=\"t\">base, shorter</td>") != std::string::npos);
 }
 

@@ -66,6 +66,21 @@ TEST_CASE("CRC-32C agrees with the check values of RFC 3720") {
     CHECK(crc32c("") == 0);
 }
 
+TEST_CASE("TensorBoard reads back texts, for its text plugin") {
+    need_python();
+    const TempFolder folder;
+    {
+        EventsWriter writer(folder.path);
+        writer.text("samples", "**a**\n\n    \u00fcber\n", 3);
+        writer.scalar("x", 1, 3);
+        writer.text("samples", std::string(300, 'b'), 4);
+    }
+    const nlohmann::json read = scalars(folder.path);
+    CHECK(read["samples"] ==
+          nlohmann::json{{3, "**a**\n\n    \u00fcber\n"}, {4, std::string(300, 'b')}});
+    CHECK(read["x"] == nlohmann::json{{3, 1.0}});
+}
+
 TEST_CASE("TensorBoard reads back every scalar") {
     need_python();
     const TempFolder folder;

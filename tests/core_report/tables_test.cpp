@@ -72,6 +72,8 @@ TEST_CASE("The progress line leaves out what is not known and fits the terminal"
     state.seconds_left = 200;
     CHECK(progress_line(state) ==
           "train 12/40 30% | loss 0.6512 | 1,234 tok/s | 2.1 GiB | ETA 3:20");
+    state.loss = -0.25;  // of rollouts
+    CHECK(progress_line(state).starts_with("train 12/40 30% | loss -0.2500 | "));
     CHECK(progress_line(state, 11) == "train 12/40");
     CHECK(progress_line(state, 1000) == progress_line(state));
     ProgressState prepare;

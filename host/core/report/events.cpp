@@ -114,15 +114,31 @@ EventsWriter::~EventsWriter() {
     ::close(file_);
 }
 
-void EventsWriter::scalar(const std::string& name, double value, int64_t step) {
+void EventsWriter::value(const std::string& entry, int64_t step) {
     if (step != step_) {
         write_pending();
         step_ = step;
     }
-    // Summary.value = 1 { tag = 1, simple_value = 2 (float) }, in Event.summary = 5.
-    const std::string entry = bytes_field(1, name) + key(2, 5) +
-                              little(std::bit_cast<uint32_t>(static_cast<float>(value)));
+    // Event.summary = 5 { value = 1 }
     record(event_head(step) + bytes_field(5, bytes_field(1, entry)));
+}
+
+void EventsWriter::scalar(const std::string& name, double number, int64_t step) {
+    // { tag = 1, simple_value = 2 (float) }
+    value(bytes_field(1, name) + key(2, 5) +
+              little(std::bit_cast<uint32_t>(static_cast<float>(number))),
+          step);
+}
+
+void EventsWriter::text(const std::string& name, const std::string& markdown, int64_t step) {
+    // { tag = 1, metadata = 9 { plugin_data = 1 { plugin_name = 1 } },
+    //   tensor = 8 { dtype = 1: DT_STRING = 7, tensor_shape = 2 { dim = 2 { size = 1 } },
+    //                string_val = 8 } }
+    const std::string shape = bytes_field(2, key(1, 0) + varint(1));
+    value(bytes_field(1, name) + bytes_field(9, bytes_field(1, bytes_field(1, "text"))) +
+              bytes_field(8,
+                          key(1, 0) + varint(7) + bytes_field(2, shape) + bytes_field(8, markdown)),
+          step);
 }
 
 void EventsWriter::record(const std::string& event) {

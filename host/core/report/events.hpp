@@ -1,6 +1,6 @@
-// TensorBoard event files: scalars only.  TFRecord framing and the three protobuf messages it needs
-// are written by hand (tensorboard/compat/proto/event.proto, summary.proto).  Wall times stand in
-// it, so it is no part of what must be equal between two runs; metrics.jsonl is.
+// TensorBoard event files: scalars and texts.  TFRecord framing and the protobuf messages it needs
+// are written by hand (tensorboard/compat/proto/event.proto, summary.proto, tensor.proto).  Wall
+// times stand in it, so it is no part of what must be equal between two runs; metrics.jsonl is.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -24,10 +24,14 @@ public:
     /// Kept in memory until the step changes or flush() is called.  Stored as float32, as
     /// TensorBoard does.
     void scalar(const std::string& name, double value, int64_t step);
+    /// UTF-8, shown as Markdown; kept in memory likewise.
+    void text(const std::string& name, const std::string& markdown, int64_t step);
     void flush();
     [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
+    /// One Summary.Value of a step.
+    void value(const std::string& entry, int64_t step);
     void record(const std::string& event);
     void write_pending();
 

@@ -148,7 +148,7 @@ std::string progress_line(const ProgressState& state, int64_t width) {
     if (state.todo > 0 && state.done >= 0) {
         line += " | group " + grouped(state.done) + "/" + grouped(state.todo);
     }
-    if (state.loss >= 0) {
+    if (std::isfinite(state.loss)) {
         line += " | loss " + fixed(state.loss, 4);
     }
     if (state.tokens_per_second >= 0) {

@@ -2,6 +2,7 @@
 // command prints.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,9 @@ std::string change_table(const std::vector<ChangeRow>& rows);
 struct ProgressState {
     std::string phase;  ///< "train", "evaluate held-out"
     int64_t step = -1, total_steps = -1;
-    int64_t done = -1, todo = -1;  ///< groups within the phase
-    double loss = -1;              ///< losses of preferences are never negative
+    int64_t done = -1, todo = -1;                            ///< groups within the phase
+    double loss = std::numeric_limits<double>::quiet_NaN();  ///< NaN: not shown; losses of rollouts
+                                                             ///< may be negative
     double tokens_per_second = -1;
     double seconds_left = -1;
     int64_t resident_bytes = -1;

@@ -299,6 +299,7 @@ bool RolloutSource::sample(int64_t batch, const RunInfo& info) {
     write_rollouts(
         parts_.folder.path() + "/" + file_of(batch) + ".h5", std::to_string(batch), judged.groups);
     write_samples(file_of(batch) + ".jsonl", judged.groups, judged.terms);
+    show_samples(judged, info.step);
     report(judged, batch, info);
     batch_ = std::move(judged.groups);
     current_ = batch;
@@ -357,6 +358,24 @@ void RolloutSource::write_samples(const std::string& file,
         }
     }
     parts_.folder.write(file, lines);
+}
+
+/// The first response to each of the first prompts, as TensorBoard's text plugin shows it.
+void RolloutSource::show_samples(const Judged& judged, int64_t step) const {
+    constexpr size_t kShown = 4;
+    std::string text;
+    size_t n = 0;
+    for (size_t g = 0; g < std::min(kShown, judged.groups.size()); ++g) {
+        const Group& group = judged.groups[g];
+        std::string body = *group.candidates.front().response;  // indented: as it is
+        for (size_t at = 0; (at = body.find('\n', at)) != std::string::npos; at += 5) {
+            body.replace(at, 1, "\n    ");
+        }
+        text += "**" + group.record_id + "**, score " + std::to_string(judged.scores[n]) +
+                "\n\n    " + body + "\n\n";
+        n += group.candidates.size();
+    }
+    parts_.folder.text("rollout/samples", text, step);
 }
 
 std::optional<std::vector<const Group*>> RolloutSource::groups(const RunInfo& info) {

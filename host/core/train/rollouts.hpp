@@ -53,6 +53,7 @@ private:
     void write_samples(const std::string& file,
                        const std::vector<Group>& groups,
                        const std::vector<RewardTerm>& terms) const;
+    void show_samples(const Judged& judged, int64_t step) const;
     [[nodiscard]] std::string file_of(int64_t batch) const;
     void progress(const std::string& phase, int64_t done, int64_t todo) const;
 

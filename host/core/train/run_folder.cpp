@@ -132,6 +132,10 @@ void RunFolder::metrics(const Row& row, const std::string& prefix, int64_t step)
     }
 }
 
+void RunFolder::text(const std::string& name, const std::string& markdown, int64_t step) {
+    events_->text(name, markdown, step);
+}
+
 void RunFolder::timing(const Row& row) {
     timing_->write(row);
 }

@@ -35,6 +35,8 @@ public:
     void open_logs(int64_t metrics_bytes, int64_t step);
     /// One line of metrics.jsonl, and its numbers as TensorBoard scalars under `prefix`.
     void metrics(const Row& row, const std::string& prefix, int64_t step);
+    /// Markdown for people, in the TensorBoard file only.
+    void text(const std::string& name, const std::string& markdown, int64_t step);
     void timing(const Row& row);
     [[nodiscard]] int64_t metrics_bytes() const { return metrics_->offset(); }
     void flush();

@@ -322,7 +322,7 @@ int64_t Trainer::settle() {
 }
 
 void Trainer::save() {
-    report("save", 0, 1, 0);
+    report("save", 0, 1, std::nan(""));
     folder_.flush();
     std::vector<NamedTensor> tensors = weights();
     for (NamedTensor& slot : optimizer_.state()) {
