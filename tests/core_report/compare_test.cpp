@@ -213,6 +213,14 @@ TEST_CASE("Arms may change plugins and data by their settings, but not behind th
     const Report behind = compare_runs(runs);
     CHECK_FALSE(behind.cells[1].difference);
     CHECK(says(behind, "the configurations name the same training data, but it was t and u"));
+    runs = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].facts["libtorch"] = "3";
+    }
+    const Report versions = compare_runs(runs);
+    CHECK(versions.arms.size() == 2);
+    CHECK_FALSE(versions.cells[1].difference);
+    CHECK(says(versions, "'other' is not compared with 'control': version of libtorch is 2 and 3"));
 }
 
 TEST_CASE("A run that kept its best weights is judged by them") {

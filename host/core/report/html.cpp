@@ -288,13 +288,13 @@ std::string report_html(const Report& report, const std::string& title) {
            std::to_string(kSeedsForWinner) +
            " seeds. Losses of arms with different objectives do not compare. length r: correlation "
            "of score and response tokens.</p>\n";
+    out += "<h2>Learning curves</h2>\n" + charts(report) +
+           "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds.</p>\n";
     if (const std::string parts = results(report, true); !parts.empty()) {
         out += "<h2>Parts</h2>\n" + parts +
                "<p>longer, shorter: pairs whose right response has more, or fewer, tokens than the "
                "wrong one.</p>\n";
     }
-    out += "<h2>Learning curves</h2>\n" + charts(report) +
-           "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds.</p>\n";
     out += "<h2>Cost of one run</h2>\n" + costs(report);
     if (report.arms.size() > 1) {
         out += "<h2>What the arms change</h2>\n" + settings(report);
