@@ -77,6 +77,19 @@ void say(const std::string& name, const Preparation& prepared) {
          too_long["first"]);
 }
 
+/// Tags that the synthesizers of the run and of its evaluation sets may emit.
+std::vector<std::string> tags_of(const Plan& plan,
+                                 const Registry& registry,
+                                 const Synthesis& synthesis,
+                                 const HostHooks& hooks) {
+    std::vector<std::string> tags = synthesis.tags();
+    for (const EvalSpec& spec : plan.evals) {
+        const auto& types = spec.instructions.empty() ? plan.instructions : spec.instructions;
+        add_tags(tags, Synthesis(types, spec.synthesizers, registry, hooks).tags());
+    }
+    return tags;
+}
+
 Data prepare_all(const Plan& plan,
                  const Registry& registry,
                  Synthesis& synthesis,
@@ -86,7 +99,6 @@ Data prepare_all(const Plan& plan,
     GroupStore store(options.cache_folder + "/groups",
                      [](const std::string& text) { log::warning(text); });
     Data data;
-    data.tags = synthesis.tags();
     data.train = prepare(plan.data, plan.data.seed, synthesis, encoder, store, hooks);
     say("training data", data.train);
     data.summary["train"] = describe(data.train);
@@ -100,7 +112,6 @@ Data prepare_all(const Plan& plan,
             prepare(spec.data, spec.data.seed, own ? other : synthesis, encoder, store, hooks);
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
-        add_tags(data.tags, other.tags());
         data.evals.push_back({spec.name, spec.every_steps, std::move(prepared.groups), {}});
     }
     return data;
@@ -198,7 +209,14 @@ std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_
                     by_record[before[r]["record"]] += is - was;
                 }
             }
-            if (change.relations == 0) {
+            change.loss_before = loss_of(evaluations, set.name, 0, tag);
+            change.loss_after = loss_of(evaluations, set.name, last, tag);
+            if (change.relations == 0) {  // rows without pairs: there is a loss, or nothing
+                change.accuracy_before = change.accuracy_after = change.low = change.high =
+                    std::numeric_limits<double>::quiet_NaN();
+                if (std::isfinite(change.loss_before)) {
+                    changes.push_back(change);
+                }
                 continue;
             }
             const auto n = static_cast<double>(change.relations),
@@ -214,8 +232,6 @@ std::vector<ChangeRow> compare(const RunFolder& folder, const Data& data, int64_
             change.accuracy_after /= n;
             change.low = change.accuracy_after - change.accuracy_before - half;
             change.high = change.accuracy_after - change.accuracy_before + half;
-            change.loss_before = loss_of(evaluations, set.name, 0, tag);
-            change.loss_after = loss_of(evaluations, set.name, last, tag);
             changes.push_back(change);
         }
     }
@@ -308,6 +324,12 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
     const HostHooks hooks{
         [](int level, const std::string& text) { log::log(static_cast<log::Level>(level), text); },
         options.cancelled};
+    // ---- what is minimised: refused here, before any work, when it cannot be ----
+    Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
+    const std::vector<std::string> tags = tags_of(plan, registry, synthesis, hooks);
+    check_tags(plan, tags);
+    Objectives objectives(plan, registry, tags, hooks);
+
     RunResult result;
     RunFolder folder(plan, options.resume);
     result.model_folder = folder.path() + "/model";
@@ -319,14 +341,13 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
     try {
         // ---- data: read, synthesise, merge, tokenise, store ----
         const std::unique_ptr<Encoder> encoder = open_encoder(policy_request(plan));
-        Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
         Data data = prepare_all(plan, registry, synthesis, *encoder, options, hooks);
+        data.tags = tags;
 
-        // ---- what is minimised: refused here, before a model is loaded, when it cannot be ----
-        check_tags(plan, data.tags);
-        Objectives objectives(plan, registry, data.tags, hooks);
+        // ---- what the objectives make of it, refused before a model is loaded ----
         settle_groups(plan, objectives, data);
         objectives.check_groups(data.train.groups);
+        check_best(plan, objectives, data.evals, tags);
 
         if (plan.pipeline == "dpo" && plan.reference != "none") {
             warn_without_anchor(data.train.groups);
