@@ -45,6 +45,42 @@ class Plugins(Case):
         self.assertEqual(len(losses), 6)
         self.assertEqual(before, [sha256(p) for p in programs])
 
+    def test_an_optimizers_state_is_the_hosts_and_outlives_the_plugins_file(self):
+        """Without the file the state is whole, readable and untouched; with the plugin anywhere else the run goes on."""
+        model, home = tiny_model(self.folder / "model"), self.folder / "plugins"
+        home.mkdir()
+        library = home / "hello_optimizer.so"
+        subprocess.run(["c++", "-std=c++20", "-shared", "-fPIC", "-I", ROOT / "sdk/include", EXAMPLES / "hello_optimizer.cpp",
+                        "-o", library], check=True)
+
+        def run(output, folder, *more, check=True):
+            config = write_config(self.folder, model, output, steps=4)
+            config.write_text(config.read_text().replace("samara.adamw", "example.hello_optimizer"))
+            return samara("run", config, "--plugin-dir", folder, *ROUTE, *more, env=self.env, check=check)
+
+        whole, cut = self.folder / "whole", self.folder / "cut"
+        run(whole, home)
+        run(cut, home)
+        (cut / "done.json").unlink()  # as after a kill behind step 2
+        shutil.rmtree(cut / "model")
+        shutil.rmtree(cut / "checkpoints/step-00000004")
+        away = self.folder / "elsewhere"
+        home.rename(away)
+        home.mkdir()
+        state = cut / "checkpoints/step-00000002/tensors.safetensors"
+        before = sha256(state)
+        gone = run(cut, home, "--resume", check=False)
+        self.assertEqual(gone.returncode, 2, gone.stderr)
+        self.assertIn("no plugin 'example.hello_optimizer'", gone.stderr)
+        self.assertEqual(sha256(state), before)
+        from safetensors.torch import load_file
+        velocity = [value for name, value in load_file(state).items() if name.startswith("optimizer.velocity.")]
+        self.assertEqual(len(velocity), len(load_file(model / "model.safetensors")) + 1)  # and the head
+        self.assertTrue(all(value.abs().max() > 0 for value in velocity))
+        run(cut, away, "--resume")
+        for name in ("metrics.jsonl", "model/model.safetensors"):
+            self.assertEqual((cut / name).read_bytes(), (whole / name).read_bytes(), name)
+
     def test_the_search_order_and_the_environment_variable(self):
         library = self.compile_hello()
         plugin = self.plugin_id(library)

@@ -3,9 +3,9 @@
 
 #include "core/config/bind.hpp"
 #include "core/config/ppo.hpp"
+#include "core/config/training.hpp"
 #include "core/config/uses.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -175,33 +175,6 @@ private:
         write(rewards);
     }
 
-    void load_best() {
-        const Bound best = read("best");
-        Plan& plan = loaded_.plan;
-        plan.best_metric = best.text("metric");
-        plan.best_is_lowest = best.text("goal") == "min";
-        plan.best_patience = best.integer("patience");
-        if (plan.best_metric.empty()) {
-            if (best.node != nullptr) {
-                problems_.add(
-                    best.at, "[best] has no effect without metric", "name one, or remove it");
-            }
-            return;
-        }
-        write(best);
-        const bool watched =
-            std::any_of(plan.evals.begin(), plan.evals.end(), [&](const auto& eval) {
-                return plan.best_metric.starts_with(eval.name + "/") && eval.every_steps > 0;
-            });
-        if (!watched) {
-            problems_.add(best.where("metric"),
-                          "best.metric: '" + plan.best_metric +
-                              "' begins with no [[eval]] name that has every_steps above 0",
-                          "write SET/METRIC, e.g. \"held-out/accuracy/base\", and give the set "
-                          "every_steps");
-        }
-    }
-
     void check_file(const std::string& path, const std::string& key, Where at) {
         std::error_code error;
         const std::string full = absolute(path);
@@ -310,57 +283,25 @@ private:
     }
 
     void load_training() {
-        Plan& plan = loaded_.plan;
-        const Bound schedule = read("schedule");
-        plan.learning_rate = schedule.number("learning_rate");
-        plan.schedule = schedule.text("kind");
-        plan.warmup_steps = schedule.integer("warmup_steps");
-        write(schedule);
+        const Bound schedule = read("schedule"), checkpoint = read("checkpoint");
         Bound train = read("train");
-        settle_length(train);
-        plan.groups_per_step = train.integer("groups_per_step");
-        plan.mix = train.text("mix");
-        plan.tokens_per_batch = train.integer("tokens_per_batch");
-        plan.max_grad_norm = train.number("max_grad_norm");
+        read_training(schedule,
+                      train,
+                      checkpoint,
+                      loaded_.plan,
+                      problems_,
+                      [this](Where at, const auto& text) { warn(at, text); });
+        write(schedule);
         write(train);
-        if (plan.max_steps > 0 && plan.warmup_steps > plan.max_steps) {
-            warn(schedule.where("warmup_steps"),
-                 "schedule.warmup_steps is above train.max_steps: the full learning rate is never "
-                 "reached");
-        }
-        const Bound checkpoint = read("checkpoint");
-        plan.checkpoint_every = checkpoint.integer("every_steps");
-        plan.checkpoint_keep = checkpoint.integer("keep");
         write(checkpoint);
     }
 
-    // epochs or max_steps: the command line wins over the file; two from one place are a conflict.
-    void settle_length(Bound& train) {
-        const auto epochs = train.given.find("epochs"), steps = train.given.find("max_steps");
-        const bool both = epochs != train.given.end() && steps != train.given.end();
-        bool by_steps = train.integer("max_steps") > 0;
-        if (both && by_steps) {
-            const bool epochs_over = epochs->second.override_number > 0;
-            const bool steps_over = steps->second.override_number > 0;
-            if (epochs_over == steps_over) {
-                problems_.add(std::max(epochs->second, steps->second),
-                              "train.epochs and train.max_steps are both given",
-                              "keep one of them; the other is at " +
-                                  problems_.text(std::min(epochs->second, steps->second)));
-            } else {
-                by_steps = steps_over;
-                warn(by_steps ? steps->second : epochs->second,
-                     by_steps ? "train.max_steps replaces train.epochs"
-                              : "train.epochs replaces train.max_steps");
-            }
+    void load_best() {
+        const Bound best = read("best");
+        read_best(best, loaded_.plan, problems_);
+        if (!loaded_.plan.best_metric.empty()) {
+            write(best);
         }
-        if (by_steps) {
-            loaded_.plan.max_steps = train.integer("max_steps");
-        } else {
-            loaded_.plan.epochs = train.number("epochs");
-        }
-        train.values.erase(by_steps ? "epochs"
-                                    : "max_steps");  // the resolved text has the one that counts
     }
 
     void load_eval(const Bound& bound) {

@@ -108,6 +108,7 @@ struct Plan {
     std::string best_metric;  ///< "SET/METRIC" of metrics.jsonl's evaluations; empty: the last step
     bool best_is_lowest = false;
     int64_t best_patience = 0;  ///< evaluations without a new best before the run ends; 0: never
+    std::string best_where;     ///< file:line:column of the metric
     // [checkpoint]
     int64_t checkpoint_every = 0;  ///< steps; 0: only when stopped
     int64_t checkpoint_keep = 2;

@@ -4,6 +4,10 @@
 #include "core/store/files.hpp"
 #include "runtime/error.hpp"
 
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -28,7 +32,85 @@ std::string names(const Row& row) {
     return text;
 }
 
+/// A model's output for these groups, with any numbers.
+Scored made_up(const std::vector<const Group*>& groups) {
+    int64_t candidates = 0, tokens = 0;
+    for (const Group* group : groups) {
+        candidates += static_cast<int64_t>(group->candidates.size());
+        for (const Candidate& candidate : group->candidates) {
+            tokens += static_cast<int64_t>(candidate.response_ids.size());
+        }
+    }
+    Scored scored;
+    scored.score = scored.logp = scored.prompt_logp = at::full({candidates}, -1.0, at::kDouble);
+    scored.tok_logp = scored.tok_entropy = scored.tok_log_p2 = scored.tok_value =
+        at::full({tokens}, -1.0, at::kDouble);
+    return scored;
+}
+
+/// Names of the numbers that evaluations of a set have.
+std::vector<std::string> metrics_of(const Plan& plan,
+                                    Objectives& objectives,
+                                    const EvalSet& set,
+                                    const std::vector<std::string>& tags) {
+    std::vector<Group> copies = set.groups;
+    std::vector<const Group*> groups;
+    for (Group& group : copies) {
+        for (Candidate& candidate : group.candidates) {
+            candidate.ref_tok_logp.assign(candidate.response_ids.size(), -1.0);
+        }
+        groups.push_back(&group);
+    }
+    RunInfo info;
+    info.evaluating = true;
+    info.pipeline = plan.pipeline;
+    info.device = plan.device;
+    info.tags = tags;
+    StepStats stats;
+    if (!groups.empty()) {
+        const c10::NoGradGuard no_grad;
+        auto step = objectives.plan_step(groups, at::kDouble, info);
+        objectives.loss(groups, made_up(groups), step, info, stats);
+    }
+    Row row;
+    add_fields(row, stats, tags, plan.pipeline == "reward", 1.0);
+    std::vector<std::string> known = {"loss"};
+    for (const auto& [name, value] : row.fields) {
+        known.push_back(name);
+    }
+    if (!set.prompts.empty()) {
+        known.insert(known.end(), {"reward", "response_length"});
+    }
+    return known;
+}
+
 }  // namespace
+
+void check_best(const Plan& plan,
+                Objectives& objectives,
+                const std::vector<EvalSet>& evals,
+                const std::vector<std::string>& tags) {
+    for (const EvalSet& set : evals) {
+        if (!plan.best_metric.starts_with(set.name + "/")) {
+            continue;
+        }
+        const std::string name = plan.best_metric.substr(set.name.size() + 1);
+        const bool term = !set.prompts.empty() && name.starts_with("reward/");
+        const std::vector<std::string> known = metrics_of(plan, objectives, set, tags);
+        if (term || std::find(known.begin(), known.end(), name) != known.end()) {
+            continue;
+        }
+        std::string list;
+        for (const std::string& each : known) {
+            list += (list.empty() ? "" : ", ") + each;
+        }
+        const std::string near = nearest_key(name, known);
+        throw Error(Code::config,
+                    "best.metric: evaluations of '" + set.name + "' have no '" + name + "'",
+                    plan.best_where,
+                    (near.empty() ? "" : "did you mean '" + near + "'? ") + "they have " + list);
+    }
+}
 
 void Best::observe(const std::string& set,
                    int64_t step,

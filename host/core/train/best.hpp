@@ -4,6 +4,8 @@
 #include "core/config/plan.hpp"
 #include "core/report/metrics.hpp"
 #include "core/train/checkpoint.hpp"
+#include "core/train/objectives.hpp"
+#include "core/train/source.hpp"
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -46,5 +48,13 @@ private:
     double value_ = 0;
     int64_t since_ = 0;
 };
+
+/// Refuses a [best] metric that the evaluations of its set will not have, listing those they will:
+/// the set's groups are counted with made-up scores, so no model is needed and the objectives' own
+/// metrics are in the list.  Of rollouts only the names are known.  Throws Error(Code::config).
+void check_best(const Plan& plan,
+                Objectives& objectives,
+                const std::vector<EvalSet>& evals,
+                const std::vector<std::string>& tags);
 
 }  // namespace samara::host

@@ -121,9 +121,6 @@ std::vector<ChangeRow> changes_of(const std::string& run_folder,
         for (const std::string& tag : tags) {
             for (const std::string& part : parts_of_tag(before, tag)) {
                 ChangeRow change = compare(before, after, tag, part);
-                if (change.relations == 0) {
-                    continue;
-                }
                 change.set = set.name;
                 if (part.empty()) {
                     change.loss_before = metric(metrics, set.name, 0, "loss/" + tag);
@@ -131,6 +128,13 @@ std::vector<ChangeRow> changes_of(const std::string& run_folder,
                     const std::string name = "length_correlation/" + tag;
                     change.length_before = metric(metrics, set.name, 0, name);
                     change.length_after = metric(metrics, set.name, last, name);
+                }
+                if (change.relations == 0) {  // rows without pairs: there is a loss, or nothing
+                    if (!std::isfinite(change.loss_before)) {
+                        continue;
+                    }
+                    change.accuracy_before = change.accuracy_after = change.low = change.high =
+                        std::numeric_limits<double>::quiet_NaN();
                 }
                 changes.push_back(change);
             }

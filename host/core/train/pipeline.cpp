@@ -86,6 +86,19 @@ void say(const std::string& name, const Preparation& prepared) {
          too_long["first"]);
 }
 
+/// Tags that the synthesizers of the run and of its evaluation sets may emit.
+std::vector<std::string> tags_of(const Plan& plan,
+                                 const Registry& registry,
+                                 const Synthesis& synthesis,
+                                 const HostHooks& hooks) {
+    std::vector<std::string> tags = synthesis.tags();
+    for (const EvalSpec& spec : plan.evals) {
+        const auto& types = spec.instructions.empty() ? plan.instructions : spec.instructions;
+        add_tags(tags, Synthesis(types, spec.synthesizers, registry, hooks).tags());
+    }
+    return tags;
+}
+
 Data prepare_all(const Plan& plan,
                  const Registry& registry,
                  Synthesis& synthesis,
@@ -93,7 +106,6 @@ Data prepare_all(const Plan& plan,
                  GroupStore& store,
                  const HostHooks& hooks) {
     Data data;
-    data.tags = synthesis.tags();
     data.train = prepare(plan.data, plan.data.seed, synthesis, encoder, store, hooks);
     say("training data", data.train);
     data.summary["train"] = describe(data.train);
@@ -104,7 +116,6 @@ Data prepare_all(const Plan& plan,
             prepare(spec.data, spec.data.seed, own ? other : synthesis, encoder, store, hooks);
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
-        add_tags(data.tags, other.tags());
         data.evals.push_back(
             {spec.name, spec.every_steps, spec.by, std::move(prepared.groups), {}});
         check_fields(data.evals.back(), spec.by_where);
@@ -225,6 +236,12 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
     const HostHooks hooks{
         [](int level, const std::string& text) { log::log(static_cast<log::Level>(level), text); },
         options.cancelled};
+    // ---- what is minimised: refused here, before any work, when it cannot be ----
+    Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
+    const std::vector<std::string> tags = tags_of(plan, registry, synthesis, hooks);
+    check_tags(plan, tags);
+    Objectives objectives(plan, registry, tags, hooks);
+
     RunResult result;
     RunFolder folder(plan, options.resume);
     result.model_folder = folder.path() + "/model";
@@ -237,16 +254,15 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         // ---- data: read, synthesise, merge, tokenise, store ----
         verify_published(model_folder(plan.model_path));
         const std::unique_ptr<Encoder> encoder = open_encoder(policy_request(plan));
-        Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
         GroupStore store(options.cache_folder + "/groups",
                          [](const std::string& text) { log::warning(text); });
         Data data = prepare_all(plan, registry, synthesis, *encoder, store, hooks);
+        data.tags = tags;
 
-        // ---- what is minimised: refused here, before a model is loaded, when it cannot be ----
-        check_tags(plan, data.tags);
-        Objectives objectives(plan, registry, data.tags, hooks);
+        // ---- what the objectives make of it, refused before a model is loaded ----
         settle_groups(plan, objectives, data);
         objectives.check_groups(data.train.groups);
+        check_best(plan, objectives, data.evals, tags);
 
         if (plan.pipeline == "dpo" && plan.reference != "none") {
             warn_without_anchor(data.train.groups);

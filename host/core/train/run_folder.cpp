@@ -65,7 +65,8 @@ RunFolder::RunFolder(const Plan& plan, bool resume)
                     "wait for it, or choose another [run] output");
     }
     const std::string config = path_ + "/config.toml";
-    if (fs::exists(config)) {
+    // Without metrics no step was begun: a refused run leaves its folder to the next.
+    if (fs::exists(config) && fs::exists(path_ + "/metrics.jsonl")) {
         const std::string was = read_file(config);
         if (!resume) {
             ::close(lock_);
