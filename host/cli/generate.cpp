@@ -6,6 +6,7 @@
 #include "core/data/reader.hpp"
 #include "core/log/log.hpp"
 #include "core/model.hpp"
+#include "core/store/files.hpp"
 #include "lm/model/config.hpp"
 #include "runtime/error.hpp"
 #include "runtime/random.hpp"
@@ -126,7 +127,7 @@ int do_generate(Arguments& arguments) {
         at::set_num_threads(arguments.threads);
     }
     ModelRequest request;
-    request.path = model_folder(arguments.model);
+    request.path = verify_published(model_folder(arguments.model));
     request.chat = arguments.chat;
     request.device = arguments.device;
     request.dtype = arguments.dtype;

@@ -5,6 +5,7 @@
 #include "core/config/config.hpp"
 #include "core/data/reader.hpp"
 #include "core/model_tensors.hpp"
+#include "core/store/files.hpp"
 #include "lm/model/config.hpp"
 #include "runtime/error.hpp"
 
@@ -66,7 +67,7 @@ Json describe(const Scored& scored,
 int do_score(const Arguments& arguments, const Common& common) {
     const c10::NoGradGuard no_grad;
     ModelRequest request;
-    request.path = model_folder(arguments.model);
+    request.path = verify_published(model_folder(arguments.model));
     request.chat = arguments.chat;
     request.device = arguments.device;
     request.dtype = arguments.dtype;

@@ -126,7 +126,7 @@ int do_synth(const Arguments& arguments, const Common& common) {
         [](int level, const std::string& text) { log::log(static_cast<log::Level>(level), text); },
         cancelled};
     ModelRequest request;
-    request.path = model_folder(plan.model_path);
+    request.path = verify_published(model_folder(plan.model_path));
     request.chat = plan.data.chat;
     const auto encoder = open_encoder(request);
     Synthesis synthesis(plan.instructions, plan.synthesizers, *registry, hooks);

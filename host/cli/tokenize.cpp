@@ -4,6 +4,7 @@
 #include "core/config/config.hpp"
 #include "core/data/reader.hpp"
 #include "core/model.hpp"
+#include "core/store/files.hpp"
 #include "runtime/error.hpp"
 
 #include <memory>
@@ -19,7 +20,7 @@ struct Arguments {
 // Rows with a text give its ids; pairs give prompt, chosen and rejected.
 int do_tokenize(const Arguments& arguments) {
     ModelRequest request;
-    request.path = model_folder(arguments.model);
+    request.path = verify_published(model_folder(arguments.model));
     request.chat = arguments.chat ? "auto" : "never";
     const auto encoder = open_encoder(request);
     bool pairs = false;

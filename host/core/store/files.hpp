@@ -94,4 +94,9 @@ private:
     bool published_ = false;
 };
 
+/// A model folder that AtomicFolder published still has the files it was published with; others may
+/// have come beside them.  A folder from elsewhere, without a manifest of ours, passes.  Returns
+/// `folder`.  Throws Error(Code::corrupt) that names the first difference.
+std::string verify_published(const std::string& folder);
+
 }  // namespace samara::host

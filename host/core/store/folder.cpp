@@ -12,6 +12,8 @@ namespace samara::host {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kFolderSchema = "samara.folder/1";
+
 std::string parent_of(const std::string& path) {
     const std::string parent = fs::path(path).parent_path().string();
     return parent.empty() ? "." : parent;
@@ -75,7 +77,7 @@ void AtomicFolder::publish() {
     }
     // The manifest comes last: a folder that has one was complete.
     atomic_write(temporary_ + "/" + kManifest,
-                 seal_manifest({{"schema", "samara.folder/1"}, {"files", listed}}),
+                 seal_manifest({{"schema", kFolderSchema}, {"files", listed}}),
                  files_);
     for (const std::string& folder : folders) {
         fsync_dir(folder, files_);
@@ -96,13 +98,12 @@ void AtomicFolder::publish() {
 
 namespace {
 
-void verify_folder(const std::string& folder) {
-    const std::string manifest = folder + "/" + AtomicFolder::kManifest;
-    if (!fs::exists(manifest)) {
-        throw Error(Code::corrupt, "not complete: it has no manifest.json", folder);
-    }
-    const nlohmann::json content = open_manifest(read_file(manifest), manifest);
-    std::set<std::string> found = files_below(folder);
+/// The files of the manifest have their sizes and hashes.  `found`: what is there; what is not in
+/// the manifest is left in it.
+void verify_files(const std::string& folder,
+                  const std::string& text,
+                  std::set<std::string>& found) {
+    const nlohmann::json content = open_manifest(text, folder + "/" + AtomicFolder::kManifest);
     found.erase(AtomicFolder::kManifest);
     for (const auto& [name, fact] : content.at("files").items()) {
         const std::string path = folder + "/" + name;
@@ -113,22 +114,61 @@ void verify_folder(const std::string& folder) {
             throw Error(Code::corrupt, "the file does not match its hash in manifest.json", path);
         }
     }
+}
+
+void verify_folder(const std::string& folder) {
+    const std::string manifest = folder + "/" + AtomicFolder::kManifest;
+    if (!fs::exists(manifest)) {
+        throw Error(Code::corrupt, "not complete: it has no manifest.json", folder);
+    }
+    std::set<std::string> found = files_below(folder);
+    verify_files(folder, read_file(manifest), found);
     if (!found.empty()) {
         throw Error(
             Code::corrupt, "a file that the manifest does not list", folder + "/" + *found.begin());
     }
 }
 
-}  // namespace
-
-void AtomicFolder::verify(const std::string& folder) {
+/// Whatever can go wrong in a look at a folder is an error that names it.
+template <class Check>
+void look(const std::string& folder, const Check& check) {
     try {
-        verify_folder(folder);
+        check();
     } catch (const fs::filesystem_error& error) {
         throw_io("cannot read", folder, error.code().value());
     } catch (const nlohmann::json::exception&) {  // sealed, but not by this version
-        throw Error(Code::corrupt, "the manifest has another form", folder + "/" + kManifest);
+        throw Error(
+            Code::corrupt, "the manifest has another form", folder + "/" + AtomicFolder::kManifest);
     }
+}
+
+}  // namespace
+
+void AtomicFolder::verify(const std::string& folder) {
+    look(folder, [&] { verify_folder(folder); });
+}
+
+std::string verify_published(const std::string& folder) {
+    look(folder, [&] {
+        const std::string manifest = folder + "/" + AtomicFolder::kManifest;
+        const std::string text = fs::exists(manifest) ? read_file(manifest) : "";
+        if (text.find(kFolderSchema) == std::string::npos) {
+            return;
+        }
+        std::set<std::string> found;
+        for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+            found.insert(fs::relative(entry.path(), folder).string());
+        }
+        try {
+            verify_files(folder, text, found);
+        } catch (const Error& error) {
+            Problem problem = error.problems().front();
+            problem.help =
+                "take it from a copy; if it was changed on purpose, remove manifest.json";
+            throw Error(std::vector<Problem>{problem});
+        }
+    });
+    return folder;
 }
 
 }  // namespace samara::host

@@ -22,7 +22,8 @@ struct GroupLogps {
 /// By a hash of the group's token ids: 64 hex digits.
 using LogpsOfGroups = std::map<std::string, GroupLogps>;
 
-/// [any-thread]; any number of processes may use one folder.
+/// Any number of processes may use one folder.  What was read or written is in use (use.hpp) as
+/// long as this object lives.  [one thread at a time]
 class ReferenceStore {
 public:
     using Warn = std::function<void(const std::string&)>;
@@ -37,6 +38,10 @@ public:
 private:
     std::string folder_, key_;
     Warn warn_;
+    std::optional<CacheUse> use_;
 };
+
+/// Reads a shard with every check; its folder has its key's name.  Throws Error: corrupt, io.
+void verify_reference(const std::string& file);
 
 }  // namespace samara::host

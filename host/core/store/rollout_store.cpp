@@ -2,8 +2,8 @@
 #include "core/store/rollout_store.hpp"
 
 #include "core/store/files.hpp"
-#include "core/store/hash.hpp"
 #include "core/store/hdf5_io.hpp"
+#include "core/store/manifest.hpp"
 #include "runtime/error.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace samara::host {
 namespace {
 
 constexpr const char* kSchema = "samara.rollouts";
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 /// The file's datasets.  Per candidate: tokens, reward.  Per token: the rest, the critic's only
 /// with one.
@@ -22,11 +22,6 @@ struct Tables {
     std::vector<int64_t> tokens, ids;
     std::vector<double> reward, old_logp, ref_logp, advantage, old_value, returns;
 };
-
-template <class T>
-std::string_view bytes_of(const std::vector<T>& values) {
-    return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
 
 /// Every dataset with its name.
 template <class Tables, class Visit>
@@ -39,17 +34,6 @@ void each(Tables& t, const Visit& visit) {
     visit("rollouts/advantage", t.advantage);
     visit("rollouts/old_value", t.old_value);
     visit("rollouts/returns", t.returns);
-}
-
-std::vector<uint8_t> checksum(const std::string& key, const Tables& tables) {
-    Sha256 hash;
-    hash.update(key);
-    each(tables, [&](const char*, const auto& values) {
-        hash.update(std::to_string(values.size()) + ":");
-        hash.update(bytes_of(values));
-    });
-    const std::string hex = hash.hex();
-    return {hex.begin(), hex.end()};
 }
 
 Tables tables_of(const std::vector<Group>& batch) {
@@ -74,20 +58,16 @@ Tables tables_of(const std::vector<Group>& batch) {
 
 Tables parse(const std::string& path, const std::string& key) {
     const std::string bytes = read_file(path);
+    const std::string_view image = open_image(bytes, key, path);
     const std::lock_guard lock(hdf5_mutex());
     require_hdf5();
     const QuietHdf5 quiet;
-    ImageReader file(bytes, path);
+    ImageReader file(image, path);
     Tables tables;
-    std::vector<std::string> names{"rollouts/sha256"};
+    std::vector<std::string> names;
     each(tables, [&](const char* name, auto&) { names.emplace_back(name); });
     file.expect(kSchema, kVersion, names);
     each(tables, [&](const char* name, auto& values) { file.get(name, values); });
-    std::vector<uint8_t> sum;
-    file.get("rollouts/sha256", sum);
-    if (sum != checksum(key, tables)) {
-        file.corrupt("the rollouts do not match their SHA-256, or are of another batch");
-    }
     return tables;
 }
 
@@ -104,11 +84,21 @@ void write_rollouts(const std::string& path,
         ImageWriter file(kSchema, kVersion);
         file.group("rollouts");
         each(tables, [&](const char* name, const auto& values) { file.put(name, values); });
-        file.put("rollouts/sha256", checksum(key, tables));
         image = file.image();
     }
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    atomic_write(path, image);
+    atomic_write(path, seal_image(std::move(image), key));
+}
+
+std::optional<Problem> verify_rollouts(const std::string& path) {
+    const std::string name = std::filesystem::path(path).stem().string();
+    const size_t digit = std::min(name.find_first_of("123456789"), name.size() - 1);
+    try {
+        (void)parse(path, name.substr(digit));  // batch-000012 -> 12, batch-000000 -> 0
+    } catch (const Error& error) {
+        return error.problems().front();
+    }
+    return std::nullopt;
 }
 
 void read_rollouts(const std::string& path, const std::string& key, std::vector<Group>& batch) {

@@ -97,6 +97,12 @@ void GroupStore::warn(const std::string& text) const {
     }
 }
 
+void GroupStore::use(const std::string& name) {
+    if (!uses_.contains(name)) {
+        uses_.emplace(name, CacheUse(folder_ + "/" + name));
+    }
+}
+
 std::string GroupStore::manifest_path(const std::string& name) const {
     return folder_ + "/" + name + ".json";
 }
@@ -128,6 +134,10 @@ CachedGroups GroupStore::load(const std::string& name) const {
 std::optional<CachedGroups> GroupStore::read(const CacheKey& key, OnCorrupt on_corrupt) {
     const std::string name = key.digest();
     if (!fs::exists(manifest_path(name))) {
+        return std::nullopt;
+    }
+    use(name);
+    if (!fs::exists(manifest_path(name))) {  // removed while this waited for the lock
         return std::nullopt;
     }
     try {
@@ -177,6 +187,7 @@ void GroupStore::write(const CacheKey& key,
     const std::string bytes = write_group_file(groups);
     const std::string hash = sha256(bytes);
     const std::string name = key.digest();
+    use(name);
     int64_t candidates = 0, relations = 0;
     for (const Group& group : groups) {
         candidates += static_cast<int64_t>(group.candidates.size());

@@ -4,9 +4,11 @@
 // output of this tool, not an exchange format.
 #pragma once
 #include "core/store/files.hpp"
+#include "core/store/use.hpp"
 #include "runtime/records.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,7 +55,8 @@ enum class OnCorrupt {
 /// Process-global HDF5 settings: no filter plugins, no printing.  Called once, by cli/ alone.
 void init_hdf5();
 
-/// [any-thread]; any number of processes may use one folder.
+/// Any number of processes may use one folder.  A cache that was read or written is in use
+/// (use.hpp) as long as this object lives.  [one thread at a time]
 class GroupStore {
 public:
     using Warn = std::function<void(const std::string&)>;
@@ -86,10 +89,12 @@ private:
     void set_aside(const std::string& name, const std::string& why);
     void sweep_unreferenced() const;
     void warn(const std::string& text) const;
+    void use(const std::string& name);
 
     std::string folder_;
     Warn warn_;
     FileLayer& files_;
+    std::map<std::string, CacheUse> uses_;  ///< by name
 };
 
 }  // namespace samara::host

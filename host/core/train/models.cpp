@@ -2,6 +2,7 @@
 #include "core/train/models.hpp"
 
 #include "core/config/config.hpp"
+#include "core/store/files.hpp"
 #include "runtime/error.hpp"
 
 namespace samara::host {
@@ -27,7 +28,7 @@ std::unique_ptr<LanguageModel> open_other(const Plan& plan, ModelRequest request
     }
     if (plan.reference != "initial") {
         const ModelRequest policy = request;
-        request.path = model_folder(plan.reference);
+        request.path = verify_published(model_folder(plan.reference));
         check_tokenizer(policy, request, "reference");
     }
     return open_model(request);
@@ -39,7 +40,7 @@ std::unique_ptr<LanguageModel> open_critic(const Plan& plan, ModelRequest reques
     }
     if (!plan.ppo.critic.empty()) {
         const ModelRequest policy = request;
-        request.path = model_folder(plan.ppo.critic);
+        request.path = verify_published(model_folder(plan.ppo.critic));
         check_tokenizer(policy, request, "critic");
     }
     request.score_head = true;

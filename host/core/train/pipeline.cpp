@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace fs = std::filesystem;
 
@@ -89,10 +90,8 @@ Data prepare_all(const Plan& plan,
                  const Registry& registry,
                  Synthesis& synthesis,
                  const Encoder& encoder,
-                 const RunOptions& options,
+                 GroupStore& store,
                  const HostHooks& hooks) {
-    GroupStore store(options.cache_folder + "/groups",
-                     [](const std::string& text) { log::warning(text); });
     Data data;
     data.tags = synthesis.tags();
     data.train = prepare(plan.data, plan.data.seed, synthesis, encoder, store, hooks);
@@ -236,9 +235,12 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
     }
     try {
         // ---- data: read, synthesise, merge, tokenise, store ----
+        verify_published(model_folder(plan.model_path));
         const std::unique_ptr<Encoder> encoder = open_encoder(policy_request(plan));
         Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
-        Data data = prepare_all(plan, registry, synthesis, *encoder, options, hooks);
+        GroupStore store(options.cache_folder + "/groups",
+                         [](const std::string& text) { log::warning(text); });
+        Data data = prepare_all(plan, registry, synthesis, *encoder, store, hooks);
 
         // ---- what is minimised: refused here, before a model is loaded, when it cannot be ----
         check_tags(plan, data.tags);
@@ -269,12 +271,16 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
 
         // ---- the reference: what the policy's log-probabilities are compared with ----
         std::string reference_key;
+        std::optional<ReferenceStore> references;  // in use until the run ends, as `store` is
         if (plan.pipeline != "reward" && plan.reference != "none") {
             const Reference reference{models.reference(),  // before any step and any resume
                                       precision_of(plan, options),
                                       objectives.reads("ref_prompt_logp")};
             reference_key = key_of(reference).digest();
-            attach_references(plan, reference, data.train.groups, data.evals, options);
+            references.emplace(options.cache_folder + "/reference",
+                               key_of(reference),
+                               [](const std::string& text) { log::warning(text); });
+            attach_references(plan, reference, *references, data.train.groups, data.evals, options);
         }
         if (plan.pipeline == "dpo") {
             models.other.reset();

@@ -94,7 +94,7 @@ void report(const RunOptions& options, const std::string& name, size_t done, siz
 }  // namespace
 
 CacheKey key_of(const Reference& reference) {
-    return {{{"reference", "3"},
+    return {{{"reference", "4"},
              {"model", reference.model.fingerprint()},
              {"precision", reference.precision},
              {"scope", reference.prompts ? "prompt and response" : "response"}}};
@@ -158,12 +158,10 @@ std::string precision_of(const Plan& plan, const RunOptions& options) {
 
 void attach_references(const Plan& plan,
                        const Reference& reference,
+                       ReferenceStore& store,
                        std::vector<Group>& train,
                        std::vector<EvalSet>& evals,
                        const RunOptions& options) {
-    ReferenceStore store(options.cache_folder + "/reference",
-                         key_of(reference),
-                         [](const std::string& text) { log::warning(text); });
     std::set<size_t> reached;
     const size_t n = train.size();
     const int64_t steps = n == 0 ? 0 : std::min(total_steps(plan, n), steps_per_epoch(plan, n));

@@ -36,6 +36,7 @@ void attach_reference(const std::vector<Group*>& groups,
 /// and for all evaluation sets, through the cache.
 void attach_references(const Plan& plan,
                        const Reference& reference,
+                       ReferenceStore& store,
                        std::vector<Group>& train,
                        std::vector<EvalSet>& evals,
                        const RunOptions& options);

@@ -4,6 +4,7 @@
 #include "core/config/config.hpp"
 #include "core/log/log.hpp"
 #include "core/model_tensors.hpp"
+#include "core/store/files.hpp"
 #include "core/train/order.hpp"
 #include "runtime/error.hpp"
 #include "runtime/reward.hpp"
@@ -34,7 +35,7 @@ struct ModelJudge final : Rewards::Judge {
     ModelJudge(const Plan& plan, const RewardUse& use, const Encoder& policy)
         : Judge("model", use.weight), tokens_per_batch(plan.tokens_per_batch) {
         ModelRequest request;
-        request.path = model_folder(use.model);
+        request.path = verify_published(model_folder(use.model));
         request.dtype = plan.dtype;
         request.device = plan.device;
         request.chat = plan.data.chat;
