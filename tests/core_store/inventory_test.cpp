@@ -264,7 +264,7 @@ TEST_CASE("Users and a pruner at the same time: always right values, nothing set
         }
     }
     CHECK(removed > 0);  // how many depends on the scheduler
-    CHECK(in_use > 3);
+    CHECK(in_use > 0);
 }
 
 TEST_CASE("A published model folder is held to its manifest; files beside it and others' are not") {
