@@ -1,6 +1,8 @@
 // The Encoder of core/model.hpp over real folders: prompt and response ids as `transformers` gives
 // them, borders, EOS.
+#include "chat_templates.hpp"
 #include "core/model.hpp"
+#include "kinds.hpp"
 #include "lm/text/tokenizer.hpp"
 #include "runtime/error.hpp"
 #include "support.hpp"
@@ -55,8 +57,9 @@ std::string message_of(const ModelRequest& request) {
     return "accepted";
 }
 
-// Every conversation of the oracle; returns how many borders are unclean.
-size_t compare_conversations(const std::string& folder) {
+// Every conversation of the oracle that the template takes, at least so many of 403; returns how
+// many borders are unclean.
+size_t compare_conversations(const std::string& folder, size_t least = 403) {
     const auto encoder = open_encoder(request_for(folder));
     std::istringstream lines(run_oracle({"chat", folder}));
     size_t count = 0;
@@ -71,7 +74,14 @@ size_t compare_conversations(const std::string& folder) {
         const Ids full_ids = row["full_ids"].get<Ids>();
         const bool clean = full_ids.size() >= prompt_ids.size() &&
                            std::equal(prompt_ids.begin(), prompt_ids.end(), full_ids.begin());
-        const Encoded found = encoder->encode(prompt, row["response"].get<std::string>());
+        Encoded found;
+        try {
+            found = encoder->encode(prompt, row["response"].get<std::string>());
+        } catch (const Error& error) {  // a role that the format gave up
+            REQUIRE(error.code() == Code::data);
+            --count;
+            continue;
+        }
         const auto shared = static_cast<std::ptrdiff_t>(prompt_ids.size());
         INFO(row.dump(-1, ' ', true).substr(0, 2000));
         REQUIRE(found.prompt_ids == prompt_ids);
@@ -79,7 +89,7 @@ size_t compare_conversations(const std::string& folder) {
         REQUIRE(found.border_clean == clean);
         unclean += clean ? 0 : 1;
     }
-    REQUIRE(count == 403);
+    REQUIRE(count >= least);
     return unclean;
 }
 
@@ -98,6 +108,40 @@ TEST_CASE("ChatML over a tokenizer that does not know its marks is encoded right
                           folder.path() + "/tokenizer.json");
     (void)folder.write("tokenizer_config.json", config("<|endoftext|>", kChatMl));
     CHECK(compare_conversations(folder.path()) > 0);
+}
+
+TEST_CASE("Llama-3, Mistral and Zephyr over their kinds of tokenizers have the ids of transformers",
+          "[encoder]") {
+    const std::vector<std::pair<std::string, std::string>> pairs = {
+        {"llama3", "llama3"},
+        {"mistral", "llama2 and mistral, Metaspace first"},
+        {"mistral", "llama2 and mistral, the older spelling"},
+        {"zephyr", "llama2 and mistral, Metaspace first"}};
+    for (const auto& [format, kind] : pairs) {
+        nlohmann::json tokenizer = nlohmann::json::parse(tokenizer_text(kind_named(kind)));
+        for (const char* mark : {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}) {
+            tokenizer["added_tokens"].push_back(
+                {{"id", tokenizer["added_tokens"].back()["id"].get<int>() + 1},
+                 {"content", mark},
+                 {"single_word", false},
+                 {"lstrip", false},
+                 {"rstrip", false},
+                 {"normalized", false},
+                 {"special", true}});
+        }
+        for (const KnownTemplate& known : known_templates()) {
+            if (known.name != format) {
+                continue;
+            }
+            INFO(known.text);
+            const TemporaryFolder folder;
+            (void)folder.write("tokenizer.json", tokenizer.dump());
+            json value = json::parse(config("</s>", known.text));
+            value["bos_token"] = "<s>";
+            (void)folder.write("tokenizer_config.json", value.dump());
+            (void)compare_conversations(folder.path(), 40);
+        }
+    }
 }
 
 TEST_CASE("a chat response ends with everything the template renders", "[encoder]") {
@@ -144,6 +188,27 @@ TEST_CASE("a merge across the border is reported", "[encoder]") {
     CHECK(merged.prompt_ids == Ids{'a', 258});
     CHECK_FALSE(merged.border_clean);
     CHECK(encoder->encode(prompt, "x").border_clean);
+}
+
+TEST_CASE("a plain prompt begins as the post-processor says, a chat prompt as its template does",
+          "[encoder]") {
+    const TemporaryFolder folder;
+    (void)folder.write(
+        "tokenizer.json",
+        small_tokenizer(
+            R"({"added_tokens":[{"id":260,"content":"<|im_start|>"},{"id":261,"content":"<|im_end|>"}],)"
+            R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|im_start|>"}},)"
+            R"({"Sequence":{"id":"A"}},{"SpecialToken":{"id":"<|im_end|>"}}],)"
+            R"("special_tokens":{"<|im_start|>":{"ids":[260]},"<|im_end|>":{"ids":[261]}}}})"));
+    (void)folder.write("tokenizer_config.json", config("<|im_end|>", kChatMl));
+    const std::vector<Message> prompt = {{"", "a"}};
+    const Encoded plain = open_encoder(request_for(folder.path(), "never"))->encode(prompt, "the");
+    CHECK(plain.prompt_ids == Ids{260, 'a'});
+    CHECK(plain.response_ids == Ids{257, 261});
+    CHECK(plain.border_clean);
+    const Ids chat = open_encoder(request_for(folder.path()))->encode(prompt, "the").prompt_ids;
+    CHECK(chat.size() == 20);
+    CHECK(chat[1] == 'u');
 }
 
 TEST_CASE("plain text: contents one after the other, and the end token once", "[encoder]") {

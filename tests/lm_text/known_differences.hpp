@@ -2,8 +2,8 @@
 // their Unicode versions differ.  unicode_test.cpp holds the lists to every code point; texts
 // without them must have equal ids.
 //
-//   class (letter, number, other)  library 0.23.3: Unicode 16, its Digits step 17     PCRE2 10.42:
-//   Unicode 14 NFC                            library 0.23.3: Unicode 9 utf8proc 2.8: Unicode 15
+//   library 0.23.3: Unicode 16 for classes, 17 for Digits and Lowercase, 9 for NFC and the other
+//   forms, about 8 for Punctuation; PCRE2 10.42 (classes): 14; utf8proc 2.8 (forms, case): 15
 #pragma once
 #include "lm/text/utf8.hpp"
 
@@ -46,6 +46,57 @@ constexpr Range kNewMarks[] = {
     {0x11D97, 0x11D97}, {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F},
     {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}};
 
+/// Word characters (letters, marks, digits) of Unicode 15 to 16, for a Whitespace step: 9,465.
+constexpr Range kNewWords[] = {
+    {0x897, 0x897},     {0xCF3, 0xCF3},     {0xECE, 0xECE},     {0x1C89, 0x1C8A},
+    {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},   {0x105C0, 0x105F3}, {0x10D40, 0x10D65},
+    {0x10D69, 0x10D6D}, {0x10D6F, 0x10D85}, {0x10EC2, 0x10EC4}, {0x10EFC, 0x10EFF},
+    {0x1123F, 0x11241}, {0x11380, 0x11389}, {0x1138B, 0x1138B}, {0x1138E, 0x1138E},
+    {0x11390, 0x113B5}, {0x113B7, 0x113C0}, {0x113C2, 0x113C2}, {0x113C5, 0x113C5},
+    {0x113C7, 0x113CA}, {0x113CC, 0x113D3}, {0x113E1, 0x113E2}, {0x116D0, 0x116E3},
+    {0x11BC0, 0x11BE0}, {0x11BF0, 0x11BF9}, {0x11F00, 0x11F10}, {0x11F12, 0x11F3A},
+    {0x11F3E, 0x11F42}, {0x11F50, 0x11F5A}, {0x1342F, 0x1342F}, {0x13440, 0x13455},
+    {0x13460, 0x143FA}, {0x16100, 0x16139}, {0x16D40, 0x16D6C}, {0x16D70, 0x16D79},
+    {0x18CFF, 0x18CFF}, {0x1B132, 0x1B132}, {0x1B155, 0x1B155}, {0x1CCF0, 0x1CCF9},
+    {0x1DF25, 0x1DF2A}, {0x1E030, 0x1E06D}, {0x1E08F, 0x1E08F}, {0x1E4D0, 0x1E4F9},
+    {0x1E5D0, 0x1E5FA}, {0x2B739, 0x2B739}, {0x2EBF0, 0x2EE5D}, {0x31350, 0x323AF}};
+
+/// Punctuation that came or went with Unicode 8 to 14, after the library's tables: 106.
+constexpr Range kNewPunctuation[] = {
+    {0x61D, 0x61D},     {0x9FD, 0x9FD},     {0xA76, 0xA76},     {0xC77, 0xC77},
+    {0xC84, 0xC84},     {0x166D, 0x166D},   {0x1B7D, 0x1B7E},   {0x2E43, 0x2E4F},
+    {0x2E52, 0x2E5D},   {0x10EAD, 0x10EAD}, {0x10F55, 0x10F59}, {0x10F86, 0x10F89},
+    {0x111C9, 0x111C9}, {0x1144B, 0x1144F}, {0x1145A, 0x1145B}, {0x1145D, 0x1145D},
+    {0x11660, 0x1166C}, {0x116B9, 0x116B9}, {0x1183B, 0x1183B}, {0x11944, 0x11946},
+    {0x119E2, 0x119E2}, {0x11A3F, 0x11A46}, {0x11A9A, 0x11A9C}, {0x11A9E, 0x11AA2},
+    {0x11C41, 0x11C45}, {0x11C70, 0x11C71}, {0x11EF7, 0x11EF8}, {0x11FFF, 0x11FFF},
+    {0x12FF1, 0x12FF2}, {0x16E97, 0x16E9A}, {0x16FE2, 0x16FE2}, {0x1E95E, 0x1E95F}};
+
+/// The letter that came with a decomposition after Unicode 9.
+constexpr Range kNewDecompositions[] = {{0x11938, 0x11938}};
+
+/// Compatibility forms of Unicode 10 to 15, which the library's NFKC and NFKD leave.
+constexpr Range kNewCompatibility[] = {{0x32FF, 0x32FF},
+                                       {0xA7F2, 0xA7F4},
+                                       {0xAB69, 0xAB69},
+                                       {0x10781, 0x10785},
+                                       {0x10787, 0x107B0},
+                                       {0x107B2, 0x107BA},
+                                       {0x1E030, 0x1E06D},
+                                       {0x1F16C, 0x1F16C},
+                                       {0x1FBF0, 0x1FBF9}};
+
+/// Capitals of Unicode 16 and 17, which utf8proc leaves.
+constexpr Range kNewCase[] = {{0x1C89, 0x1C89},
+                              {0xA7CB, 0xA7CC},
+                              {0xA7CE, 0xA7CE},
+                              {0xA7D2, 0xA7D2},
+                              {0xA7D4, 0xA7D4},
+                              {0xA7DA, 0xA7DA},
+                              {0xA7DC, 0xA7DC},
+                              {0x10D50, 0x10D65},
+                              {0x16EA0, 0x16EB8}};
+
 template <class Ranges>
 bool in_ranges(const Ranges& ranges, int64_t code) {
     for (const Range& range : ranges) {
@@ -56,12 +107,19 @@ bool in_ranges(const Ranges& ranges, int64_t code) {
     return false;
 }
 
+/// True if a code point is in any list.
+inline bool is_known_difference(int64_t code) {
+    return in_ranges(kNewClasses, code) || in_ranges(kNewDigits, code) ||
+           in_ranges(kNewMarks, code) || in_ranges(kNewWords, code) ||
+           in_ranges(kNewPunctuation, code) || in_ranges(kNewDecompositions, code) ||
+           in_ranges(kNewCompatibility, code) || in_ranges(kNewCase, code);
+}
+
 /// True if `text` has a code point of any list.
 inline bool has_known_difference(const std::string& text) {
     for (size_t at = 0; at < text.size();) {
         const auto next = samara::host::utf8_at(text, at);
-        if (in_ranges(kNewClasses, next.code) || in_ranges(kNewDigits, next.code) ||
-            in_ranges(kNewMarks, next.code)) {
+        if (is_known_difference(next.code)) {
             return true;
         }
         at += next.length;

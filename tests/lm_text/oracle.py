@@ -1,11 +1,12 @@
 """Expected values for the text room, from `tokenizers`, `transformers` and Jinja.
 
-    oracle.py ids TOKENIZER_JSON shared:DIR|fuzz:COUNT OUT     every text with its ids
+    oracle.py ids TOKENIZER_JSON shared:DIR|fuzz:COUNT OUT     every text with its ids; special:COUNT: with special tokens
+    oracle.py base bytes|characters|files:VOCAB:MERGES OUT     a tokenizer.json
     oracle.py pieces TOKENIZER_JSON OUT                        every code point's probe with its pieces' byte lengths
     oracle.py decode TOKENIZER_JSON OUT                        random ids with their text
     oracle.py chat FOLDER OUT                                  message lists, rendered and tokenised (JSON lines)
     oracle.py render TEMPLATES_JSON OUT                        message lists through each template (JSON lines); null: it raises
-    oracle.py nfc OUT                                          every code point's probe and its NFC, joined
+    oracle.py form NFC|NFKC|... OUT                            every code point's probe and its form, joined
 
 Binary records: u32 size, that many bytes of UTF-8, u32 count, that many u32 numbers; little endian."""
 import gzip
@@ -110,8 +111,44 @@ def command_ids(tokenizer_path, corpus, out_path):
     with open(out_path, "wb") as out:
         for begin in range(0, len(texts), 512):
             part = texts[begin:begin + 512]
-            for text, encoding in zip(part, tokenizer.encode_batch(part, add_special_tokens=False)):
+            special = corpus.startswith("special:")
+            for text, encoding in zip(part, tokenizer.encode_batch(part, add_special_tokens=special)):
                 write_record(out, text, encoding.ids)
+
+
+def command_base(kind, out_path):
+    """bytes: a byte-level tokenizer.  characters: spaces are written as Metaspace writes them, <0x00> to <0xFF> are in
+    the vocabulary.  Both know <unk>, <s> and </s> (0 to 2) and more added tokens with flags."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    if kind.startswith("files:"):
+        _, vocab, merges = kind.split(":")
+        tokenizer = Tokenizer(models.BPE.from_file(vocab, merges))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        pathlib.Path(out_path).write_text(tokenizer.to_str(), encoding="utf-8")
+        return
+    rng = random.Random(3)
+    texts = [" ".join(rng.choice(WORDS) for _ in range(30)) for _ in range(300)]
+    tokenizer = Tokenizer(models.BPE())
+    special = ["<unk>", "<s>", "</s>"]
+    alphabet = []
+    if kind == "bytes":
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        special += [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
+        vocab_size=900, special_tokens=special, initial_alphabet=alphabet, show_progress=False))
+    value = json.loads(tokenizer.to_str())
+    value["added_tokens"] = value["added_tokens"][:3]
+    tokenizer = Tokenizer.from_str(json.dumps(value))
+    tokenizer.add_tokens([AddedToken("<|im_start|>", special=True, normalized=False), AddedToken("[A b]", normalized=True),
+                          AddedToken("the", single_word=True, normalized=True), AddedToken("<l>", lstrip=True, normalized=False),
+                          AddedToken("<r>", rstrip=True, special=True, normalized=False)])
+    pathlib.Path(out_path).write_text(tokenizer.to_str(), encoding="utf-8")
 
 
 def probe_of(char):
@@ -121,6 +158,7 @@ def probe_of(char):
 def command_pieces(tokenizer_path, out_path):
     """Planes 4 to 13 hold nothing; of the private planes a few code points stand for all."""
     tokenizer = load(tokenizer_path)
+    letters = "ByteLevel" in str(tokenizer.pre_tokenizer)  # one letter stands for one byte
     codes = [*range(0, 0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000), 0xF0000, 0x10FFFD]
     with open(out_path, "wb") as out:
         for code in codes:
@@ -128,7 +166,8 @@ def command_pieces(tokenizer_path, out_path):
             if tokenizer.normalizer is not None:
                 text = tokenizer.normalizer.normalize_str(text)
             pieces = tokenizer.pre_tokenizer.pre_tokenize_str(text)
-            write_record(out, probe_of(chr(code)), [code, *(len(piece) for piece, _ in pieces)])
+            size = len if letters else lambda piece: len(piece.encode("utf-8"))
+            write_record(out, probe_of(chr(code)), [code, *(size(piece) for piece, _ in pieces)])
 
 
 def command_decode(tokenizer_path, out_path):
@@ -139,13 +178,16 @@ def command_decode(tokenizer_path, out_path):
         for _ in range(3000):
             ids = [rng.choice(known) for _ in range(rng.randrange(0, 12))]
             write_record(out, tokenizer.decode(ids, skip_special_tokens=False), ids)
+        for _ in range(500):
+            ids = tokenizer.encode(fuzz_text(rng, []), add_special_tokens=True).ids
+            write_record(out, tokenizer.decode(ids, skip_special_tokens=False), ids)
 
 
-def conversations(rng):
+def conversations(rng, count=400):
     def content():
         return "".join(fuzz_text(rng, ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]) for _ in range(rng.randrange(0, 3)))
 
-    for _ in range(400):
+    for _ in range(count):
         roles = ["system"] if rng.random() < 0.4 else []
         for turn in range(rng.randrange(1, 6)):
             roles.append(("user", "assistant")[turn % 2])
@@ -160,6 +202,7 @@ def conversations(rng):
 
 
 def command_chat(folder, out_path):
+    from jinja2.exceptions import TemplateError
     from transformers import AutoTokenizer
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
@@ -170,8 +213,11 @@ def command_chat(folder, out_path):
 
     with open(out_path, "w", encoding="utf-8") as out:
         for messages, response in conversations(random.Random(11)):
-            prompt, prompt_ids = both(messages, True)
-            full, full_ids = both([*messages, {"role": "assistant", "content": response}], False)
+            try:
+                prompt, prompt_ids = both(messages, True)
+                full, full_ids = both([*messages, {"role": "assistant", "content": response}], False)
+            except TemplateError:
+                continue  # roles that the template does not have, or out of turn
             row = {"messages": messages, "response": response, "prompt": prompt, "prompt_ids": prompt_ids,
                    "full": full, "full_ids": full_ids}
             out.write(json.dumps(row) + "\n")
@@ -183,26 +229,26 @@ def command_render(templates_path, out_path):
     templates = json.loads(pathlib.Path(templates_path).read_text(encoding="utf-8"))
     with open(out_path, "w", encoding="utf-8") as out:
         for number, template in enumerate(templates):
-            for messages, _ in list(conversations(random.Random(number)))[-60:]:
+            for messages, _ in conversations(random.Random(number), 57):
                 for generation in (False, True):
                     try:
                         rendered, _ = render_jinja_template([messages], chat_template=template, bos_token="<s>",
                                                             eos_token="</s>", add_generation_prompt=generation)
                         text = rendered[0]
-                    except TemplateError:
+                    except (TemplateError, TypeError):
                         text = None
                     row = {"template": number, "messages": messages, "generation": generation, "text": text}
                     out.write(json.dumps(row) + "\n")
 
 
-def command_nfc(out_path):
-    from tokenizers.normalizers import NFC
-    nfc = NFC()
+def command_form(name, out_path):
+    from tokenizers import normalizers
+    form = getattr(normalizers, name)()
     with open(out_path, "wb") as out:
         for code in [*range(0, 0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000)]:
             # Alone; before and after a mark of class 230; after a starter that takes marks.
             text = f"{chr(code)}|a{chr(code)}\u0301\u0323|a\u0301{chr(code)}|\u1100{chr(code)}"
-            write_record(out, text + nfc.normalize_str(text), [code, len(text.encode("utf-8"))])
+            write_record(out, text + form.normalize_str(text), [code, len(text.encode("utf-8"))])
 
 
 if __name__ == "__main__":

@@ -115,6 +115,11 @@ std::vector<Case> oracle_cases(const std::vector<std::string>& arguments) {
     return cases;
 }
 
+std::string fuzz_corpus(int count) {
+    const char* named = std::getenv("SAMARA_TEST_FUZZ");
+    return "fuzz:" + (named != nullptr ? std::string(named) : std::to_string(count));
+}
+
 std::string shared_folder() {
     const std::string folder = SAMARA_TEST_SHARED;
     if (!fs::exists(folder)) {

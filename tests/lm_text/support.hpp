@@ -33,6 +33,9 @@ struct Case {
 std::string run_oracle(const std::vector<std::string>& arguments);
 std::vector<Case> oracle_cases(const std::vector<std::string>& arguments);
 
+/// "fuzz:COUNT" for oracle.py; SAMARA_TEST_FUZZ in the environment goes before `count`.
+std::string fuzz_corpus(int count);
+
 /// The folder with data, or the demo model's in the user's cache; skips or fails like run_oracle
 /// where it is absent.
 std::string shared_folder();

@@ -62,14 +62,14 @@ TEST_CASE("every text of the shared data has the library's ids, in every tokeniz
     }
 }
 
-TEST_CASE("20,000 fuzzed texts have the library's ids, in every tokenizer at hand", "[tokenizer]") {
+TEST_CASE("fuzzed texts have the library's ids, in every tokenizer at hand", "[tokenizer][fuzz]") {
     for (const std::string& name : kFiles) {
         const std::string file = tokenizer_file(name);
         INFO(name);
-        const auto cases = oracle_cases({"ids", file, "fuzz:20000"});
-        REQUIRE(cases.size() == 20003);
+        const auto cases = oracle_cases({"ids", file, fuzz_corpus(5000)});
+        REQUIRE(cases.size() > 5000);
         // Only the NFC tokenizer meets marks that are newer than the library's tables.
-        CHECK(count_known_differences(Tokenizer(file), cases) <= 20);
+        CHECK(count_known_differences(Tokenizer(file), cases) <= cases.size() / 1000);
     }
 }
 
@@ -196,7 +196,7 @@ TEST_CASE("ids decode to the library's text", "[tokenizer]") {
         const Tokenizer tokenizer(file);
         INFO(name);
         const auto cases = oracle_cases({"decode", file});
-        REQUIRE(cases.size() == 3000);
+        REQUIRE(cases.size() == 3500);
         size_t wrong = 0;
         for (const Case& one : cases) {
             wrong += tokenizer.decode(one.numbers) != one.text ? 1 : 0;

@@ -134,6 +134,47 @@ void BpeModel::merge_long(BpeBuffers& buffers) const {
     }
 }
 
+/// The character's bytes as tokens; false, and nothing appended, if one of them has none.
+bool BpeModel::append_bytes(std::string_view character, std::vector<int32_t>& ids) const {
+    for (size_t i = 0; i < character.size(); ++i) {
+        const int32_t id = byte_ids_[static_cast<uint8_t>(character[i])];
+        if (id < 0) {
+            ids.resize(ids.size() - i);
+            return false;
+        }
+        ids.push_back(id);
+    }
+    return true;
+}
+
+/// What merging begins with.  The order of steps is that of the library's merge_word: an unknown
+/// token waits for the next known character, and byte tokens do not release it.
+void BpeModel::first_symbols(std::string_view piece, std::vector<int32_t>& ids) const {
+    bool waiting = false;
+    const auto flush = [&] {
+        if (waiting) {
+            ids.push_back(unknown_);
+        }
+        waiting = false;
+    };
+    for (size_t at = 0, length = 1; at < piece.size(); at += length) {
+        length = byte_level_ ? 1 : utf8_at(piece, at).length;
+        const int32_t id = byte_level_ ? byte_ids_[static_cast<uint8_t>(piece[at])]
+                                       : find(piece.substr(at, length));
+        if (id >= 0) {
+            flush();
+            ids.push_back(id);
+        } else if (!(byte_fallback_ && append_bytes(piece.substr(at, length), ids)) &&
+                   unknown_ >= 0) {
+            if (!fuse_unknown_) {
+                flush();
+            }
+            waiting = true;
+        }
+    }
+    flush();
+}
+
 void BpeModel::encode(std::string_view piece,
                       BpeBuffers& buffers,
                       std::vector<int64_t>& out) const {
@@ -153,12 +194,7 @@ void BpeModel::encode(std::string_view piece,
         }
     }
     buffers.ids.clear();
-    for (const char byte : piece) {
-        const int32_t id = byte_ids_[static_cast<uint8_t>(byte)];
-        if (id >= 0) {
-            buffers.ids.push_back(id);
-        }
-    }
+    first_symbols(piece, buffers.ids);
     buffers.ids.size() <= kScanLength ? merge_short(buffers) : merge_long(buffers);
     out.insert(out.end(), buffers.ids.begin(), buffers.ids.end());
     if (cached) {

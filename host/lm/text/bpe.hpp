@@ -1,6 +1,6 @@
-// Byte-level byte-pair encoding of one piece of text: the model of a tokenizer.json.
-// The lowest-ranked pair merges first, the leftmost among equals (arXiv 1508.07909, GPT-2's byte
-// alphabet).
+// Byte-pair encoding of one piece of text, of its bytes or of its characters: the model of a
+// tokenizer.json.  The lowest-ranked pair merges first, the leftmost among equals (arXiv
+// 1508.07909, GPT-2's byte alphabet; characters as in SentencePiece, with bytes as a fallback).
 #pragma once
 #include "lm/text/json_field.hpp"
 
@@ -42,17 +42,17 @@ struct BpeBuffers {
 /// [any-thread]
 class BpeModel {
 public:
-    /// `field` is tokenizer.json's "model".  Errors: config, naming the field.
-    explicit BpeModel(const JsonField& field);
+    /// `field` is tokenizer.json's "model"; `byte_level`: pieces are merged from their bytes.
+    /// Errors: config, naming the field.
+    BpeModel(const JsonField& field, bool byte_level);
 
-    /// Appends the ids of one piece, given as raw bytes (not in the byte alphabet's letters).  A
-    /// byte whose letter the vocabulary lacks yields nothing, as in the `tokenizers` library
-    /// without an unknown token.
+    /// Appends the ids of one piece, given as raw bytes (not in the byte alphabet's letters).  What
+    /// the vocabulary lacks becomes byte tokens or the unknown token, where the model has them;
+    /// else it yields nothing, as in the `tokenizers` library.
     void encode(std::string_view piece, BpeBuffers& buffers, std::vector<int64_t>& out) const;
 
-    /// Ids below this exist, where `present` says so; the spelling is in raw bytes.
-    [[nodiscard]] const std::vector<std::string>& spellings() const { return spellings_; }
-    [[nodiscard]] const std::vector<bool>& present() const { return present_; }
+    /// Every entry as the file spells it.
+    [[nodiscard]] const StringMap<int32_t>& vocab() const { return vocab_; }
     [[nodiscard]] size_t size() const { return vocab_.size(); }
     /// The id of a vocabulary entry as the file spells it; -1: none.
     [[nodiscard]] int32_t find(std::string_view token) const;
@@ -64,6 +64,9 @@ private:
         int32_t merged = 0;
     };
     void read_vocab(const JsonField& field);
+    void read_fallback(const JsonField& field);
+    void first_symbols(std::string_view piece, std::vector<int32_t>& ids) const;
+    bool append_bytes(std::string_view character, std::vector<int32_t>& ids) const;
     void read_merges(const JsonField& field);
     void add_merge(uint64_t pair, int32_t rank, int32_t merged);
     [[nodiscard]] const Merge* merge_of(int32_t left, int32_t right) const;
@@ -72,11 +75,13 @@ private:
     void queue_pair(BpeBuffers& buffers, int32_t at) const;
 
     StringMap<int32_t> vocab_;
-    StringMap<int32_t> whole_;  ///< raw bytes to id; filled only with ignore_merges
-    std::vector<std::string> spellings_;
-    std::vector<bool> present_;
-    std::array<int32_t, 256> byte_ids_{};  ///< -1: the vocabulary has no letter for the byte
+    StringMap<int32_t> whole_;             ///< raw bytes to id; filled only with ignore_merges
+    std::array<int32_t, 256> byte_ids_{};  ///< of letters or of <0x00> to <0xFF>; -1: none
     std::vector<Merge> merges_;            ///< open addressing, a power of two
+    bool byte_level_ = true;
+    bool byte_fallback_ = false;
+    bool fuse_unknown_ = false;  ///< neighbouring unknown characters are one token
+    int32_t unknown_ = -1;       ///< -1: unknown characters yield nothing
     bool ignore_merges_ = false;
 };
 

@@ -49,7 +49,7 @@ std::string bytes_of_token(std::string_view token) {
     return bytes;
 }
 
-BpeModel::BpeModel(const JsonField& field) {
+BpeModel::BpeModel(const JsonField& field, bool byte_level) : byte_level_(byte_level) {
     const auto type = field.find("type");
     if (type && type->text() != "BPE") {
         type->refuse_value("only \"BPE\" is read");
@@ -64,51 +64,68 @@ BpeModel::BpeModel(const JsonField& field) {
                 "ignore_merges",
                 "vocab",
                 "merges"});
-    for (const char* key : {"dropout",
-                            "unk_token",
-                            "continuing_subword_prefix",
-                            "end_of_word_suffix",
-                            "fuse_unk",
-                            "byte_fallback"}) {
+    for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
         field.need_off(key);
     }
     ignore_merges_ = field.flag("ignore_merges", false);
     read_vocab(field.at("vocab"));
+    read_fallback(field);
     read_merges(field.at("merges"));
 }
 
 void BpeModel::read_vocab(const JsonField& field) {
     field.need_object();
     vocab_.reserve(field.value().size());
+    std::vector<bool> taken;
     for (const auto& [token, value] : field.value().items()) {
         if (!value.is_number_unsigned() || value.get<uint64_t>() > kMaxId) {
             field.refuse("the id of '" + token + "' is not an integer from 0 to 16777216");
         }
         const auto id = value.get<size_t>();
-        if (id >= spellings_.size()) {
-            spellings_.resize(id + 1);
-            present_.resize(id + 1, false);
-        }
-        if (present_[id]) {
+        taken.resize(std::max(taken.size(), id + 1), false);
+        if (taken[id]) {
             field.refuse("two tokens have the id " + std::to_string(id));
         }
-        present_[id] = true;
-        spellings_[id] = bytes_of_token(token);
+        taken[id] = true;
         vocab_.emplace(token, static_cast<int32_t>(id));
+        if (!ignore_merges_) {
+            continue;
+        }
         // A token with letters outside the alphabet spells itself and must not be met by equal raw
         // bytes.
+        const std::string bytes = byte_level_ ? bytes_of_token(token) : token;
         std::string letters;
-        for (const char byte : spellings_[id]) {
+        for (const char byte : bytes) {
             append_utf8(letters, alphabet().letter[static_cast<uint8_t>(byte)]);
         }
-        if (ignore_merges_ && letters == token) {
-            whole_.emplace(spellings_[id], static_cast<int32_t>(id));
+        if (!byte_level_ || letters == token) {
+            whole_.emplace(bytes, static_cast<int32_t>(id));
         }
     }
-    for (size_t byte = 0; byte < 256; ++byte) {
-        std::string letter;
-        append_utf8(letter, alphabet().letter[byte]);
-        byte_ids_[byte] = find(letter);
+}
+
+/// What stands for bytes and for characters that the vocabulary lacks.
+void BpeModel::read_fallback(const JsonField& field) {
+    byte_fallback_ = field.flag("byte_fallback", false);
+    fuse_unknown_ = field.flag("fuse_unk", false);
+    if (byte_fallback_ && byte_level_) {
+        field.at("byte_fallback").refuse_value("this is not implemented together with ByteLevel");
+    }
+    if (const auto unknown = field.find("unk_token"); unknown && unknown->text() != "") {
+        unknown_ = find(unknown->text());
+        if (unknown_ < 0) {
+            unknown->refuse_value("it must be in the model's vocabulary");
+        }
+    }
+    for (uint32_t byte = 0; byte < 256; ++byte) {
+        constexpr const char* kDigits = "0123456789ABCDEF";
+        std::string token;
+        if (byte_level_) {
+            append_utf8(token, alphabet().letter[byte]);
+        } else {
+            token = std::string("<0x") + kDigits[byte >> 4U] + kDigits[byte & 15U] + ">";
+        }
+        byte_ids_[byte] = find(token);
     }
 }
 

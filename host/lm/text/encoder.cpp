@@ -237,6 +237,10 @@ Encoded FolderEncoder::encode(std::span<const Message> prompt, const std::string
     out.border_clean = shared == out.prompt_ids.size() &&
                        std::equal(out.prompt_ids.begin(), out.prompt_ids.end(), full.begin());
     out.response_ids.assign(full.begin() + static_cast<std::ptrdiff_t>(shared), full.end());
+    if (!format_) {  // a template prints its own beginning
+        const Ids& before = tokenizer_.special_ids().before;
+        out.prompt_ids.insert(out.prompt_ids.begin(), before.begin(), before.end());
+    }
     return out;
 }
 

@@ -283,7 +283,11 @@ Expression Parser::primary() {
     const Token token = tokens_[at_];
     at_ += token.kind == Token::Kind::end ? 0 : 1;
     if (token.kind == Token::Kind::string) {
-        return literal(token.text);
+        std::string text = token.text;  // strings side by side are one
+        while (tokens_[at_].kind == Token::Kind::string) {
+            text += tokens_[at_++].text;
+        }
+        return literal(text);
     }
     if (token.kind == Token::Kind::number && token.text.size() < 10 &&
         token.text.find_first_not_of("0123456789") == std::string::npos) {

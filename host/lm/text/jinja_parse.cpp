@@ -175,9 +175,11 @@ private:
         }
         parser.finish();
         const std::string left = block(made.bodies.emplace_back());
-        if (!Parser(left).take("endfor")) {
+        Parser end(left);
+        if (!end.take("endfor")) {
             throw Unreadable("a loop without 'endfor'");
         }
+        end.finish();
         return made;
     }
 
@@ -191,8 +193,11 @@ private:
             if (next.take("elif") && made.bodies.size() == made.values.size()) {
                 made.values.push_back(next.whole());
             } else if (next.take("endif")) {
+                next.finish();
                 return made;
-            } else if (!next.take("else") || made.bodies.size() > made.values.size()) {
+            } else if (next.take("else") && made.bodies.size() == made.values.size()) {
+                next.finish();
+            } else {
                 throw Unreadable("an 'if' without 'endif'");
             }
         }

@@ -13,6 +13,12 @@ constexpr const char* kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\t-\r\x{85}\p{Z}\p{L}\p{N}]+)"
     R"(|[\t-\r\x{85}\p{Z}]+(?![^\t-\r\x{85}\p{Z}])|[\t-\r\x{85}\p{Z}]+)";
 
+// \w of Unicode TR18 without what only the Alphabetic property of symbols adds, which follows it:
+// circled and squared letters (as in utf8.cpp).  PCRE2's own \w has no marks.
+constexpr const char* kWord = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{200C}\x{200D}\x{24B6}-\x{24E9})"
+                              R"(\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+constexpr const char* kSpace = R"(\t-\r\x{85}\p{Z})";
+
 constexpr std::array<std::pair<const char*, SplitBehavior>, 5> kBehaviors = {{
     {"Isolated", SplitBehavior::isolated},
     {"Removed", SplitBehavior::removed},
@@ -47,14 +53,18 @@ void merge_parts(std::vector<std::pair<Span, bool>>& parts, SplitBehavior behavi
     parts.swap(out);
 }
 
-}  // namespace
-
-PreTokenizer::PreTokenizer(const JsonField& field) {
-    read(field);
-    if (!byte_level_) {
-        field.refuse("a ByteLevel step is needed", "only byte-level BPE tokenizers are read");
+SplitBehavior behavior_of(const JsonField& field) {
+    const std::string name = field.text();
+    const auto* const found = std::find_if(kBehaviors.begin(),
+                                           kBehaviors.end(),
+                                           [&](const auto& known) { return name == known.first; });
+    if (found == kBehaviors.end()) {
+        field.refuse_value("this behaviour is not known");
     }
+    return found->second;
 }
+
+}  // namespace
 
 void PreTokenizer::read(const JsonField& field) {
     const std::string type = field.at("type").text();
@@ -70,19 +80,69 @@ void PreTokenizer::read(const JsonField& field) {
         }
     } else if (type == "ByteLevel") {
         read_byte_level(field);
-    } else if (type == "Digits") {
+    } else if (type == "Split") {
+        read_split(field);
+    } else if (type == "Metaspace") {
+        read_metaspace(field);
+    } else {
+        read_class(field, type);
+    }
+}
+
+/// Steps that cut at a class of characters.
+void PreTokenizer::read_class(const JsonField& field, const std::string& type) {
+    Step step;
+    if (type == "Digits") {
         field.only({"type", "individual_digits"});
-        Step step;
         step.regex.emplace("\\p{N}");
         if (!field.flag("individual_digits", false)) {
             step.behavior = SplitBehavior::contiguous;
         }
-        steps_.push_back(std::move(step));
-    } else if (type == "Split") {
-        read_split(field);
+    } else if (type == "Punctuation") {
+        field.only({"type", "behavior"});
+        step.regex.emplace("[!-/:-@\\[-`{-~\\p{P}]");
+        if (const auto behavior = field.find("behavior")) {
+            step.behavior = behavior_of(*behavior);
+        }
+    } else if (type == "Whitespace") {
+        field.only({"type"});
+        const std::string word = kWord;
+        step.regex.emplace("[" + word + "]+|[^" + word + kSpace + "]+");
+        step.behavior = SplitBehavior::removed;
+        step.invert = true;
+    } else if (type == "WhitespaceSplit") {
+        field.only({"type"});
+        step.regex.emplace(std::string("[") + kSpace + "]+");
+        step.behavior = SplitBehavior::removed;
     } else {
-        field.at("type").refuse_value("only ByteLevel, Digits, Split and Sequence are read");
+        field.at("type").refuse_value(
+            "only ByteLevel, Split, Digits, Whitespace, WhitespaceSplit, Punctuation, Metaspace "
+            "and Sequence are read");
     }
+    steps_.push_back(std::move(step));
+}
+
+void PreTokenizer::read_metaspace(const JsonField& field) {
+    if (std::any_of(
+            steps_.begin(), steps_.end(), [](const Step& s) { return s.metaspace.has_value(); })) {
+        field.refuse("a second Metaspace step is not implemented");
+    }
+    Step step;
+    step.metaspace = metaspace_fields(field);
+    if (step.metaspace->scheme == PrependScheme::first && !steps_.empty()) {
+        field.refuse("\"prepend_scheme\": \"first\" after another step is not implemented");
+    }
+    if (step.metaspace->split) {
+        step.regex = Regex::literal(field.at("replacement"));
+        step.behavior = SplitBehavior::merged_with_next;
+    }
+    steps_.push_back(std::move(step));
+}
+
+bool PreTokenizer::minds_start() const {
+    return std::any_of(steps_.begin(), steps_.end(), [](const Step& s) {
+        return s.metaspace && s.metaspace->scheme == PrependScheme::first;
+    });
 }
 
 void PreTokenizer::read_byte_level(const JsonField& field) {
@@ -108,15 +168,7 @@ void PreTokenizer::read_split(const JsonField& field) {
     } else {
         step.regex = Regex::from_file(pattern.at("Regex"));
     }
-    const JsonField behavior = field.at("behavior");
-    const std::string name = behavior.text();
-    const auto* const found = std::find_if(kBehaviors.begin(),
-                                           kBehaviors.end(),
-                                           [&](const auto& known) { return name == known.first; });
-    if (found == kBehaviors.end()) {
-        behavior.refuse_value("this behaviour is not known");
-    }
-    step.behavior = found->second;
+    step.behavior = behavior_of(field.at("behavior"));
     step.invert = field.flag("invert", false);
     steps_.push_back(std::move(step));
 }
@@ -147,15 +199,40 @@ void PreTokenizer::cut(const Step& step, std::string_view piece, PieceBuffers& b
     }
 }
 
-void PreTokenizer::split(std::string_view text, PieceBuffers& buffers) const {
-    buffers.prefixed.clear();
+/// The piece as it is to be cut: itself, or one of buffers.written.
+std::string_view PreTokenizer::prepare(const Step& step,
+                                       std::string_view piece,
+                                       bool at_start,
+                                       PieceBuffers& buffers) {
+    if (step.prefix_space && piece.front() != ' ') {
+        return buffers.written.emplace_back(std::string(1, ' ').append(piece));
+    }
+    if (!step.metaspace) {
+        return piece;
+    }
+    const std::string& mark = step.metaspace->replacement;
+    const PrependScheme scheme = step.metaspace->scheme;
+    std::string& out = buffers.written.emplace_back();
+    if (piece.front() != ' ' && !piece.starts_with(mark) &&
+        (scheme == PrependScheme::always || (scheme == PrependScheme::first && at_start))) {
+        out = mark;
+    }
+    for (size_t begin = 0; begin <= piece.size();) {
+        const size_t space = std::min(piece.find(' ', begin), piece.size());
+        out.append(piece, begin, space - begin);
+        out += space < piece.size() ? mark : "";
+        begin = space + 1;
+    }
+    return out;
+}
+
+void PreTokenizer::split(std::string_view text, bool at_start, PieceBuffers& buffers) const {
+    buffers.written.clear();
     buffers.pieces.assign(1, text);
     for (const Step& step : steps_) {
         buffers.next.clear();
         for (std::string_view piece : buffers.pieces) {
-            if (step.prefix_space && piece.front() != ' ') {
-                piece = buffers.prefixed.emplace_back(std::string(1, ' ').append(piece));
-            }
+            piece = prepare(step, piece, at_start, buffers);
             if (step.regex) {
                 cut(step, piece, buffers);
             } else {

@@ -2,7 +2,6 @@
 // raw added tokens, normalizer, normalised added tokens, pre-tokenizer, BPE.
 #include "lm/text/tokenizer.hpp"
 
-#include "lm/text/normalizer.hpp"
 #include "lm/text/utf8.hpp"
 #include "runtime/error.hpp"
 
@@ -15,7 +14,7 @@ namespace samara::host {
 struct Tokenizer::Buffers {
     std::vector<TokenPart> raw_parts;
     std::vector<TokenPart> parts;
-    std::string normalized;
+    NormalizerBuffers normal;
     PieceBuffers pieces;
     BpeBuffers bpe;
 };
@@ -100,43 +99,64 @@ Tokenizer::Tokenizer(const std::string& file) {
     if (const auto version = root.find("version"); version && version->text() != "1.0") {
         version->refuse_value("only \"1.0\" is read");
     }
-    if (const auto normalizer = root.find("normalizer")) {
-        const JsonField type = normalizer->at("type");
-        if (type.text() != "NFC") {
-            type.refuse_value("only null and \"NFC\" are read");
-        }
-        normalizer->only({"type"});
-        nfc_ = true;
+    if (const auto part = root.find("normalizer")) {
+        normalizer_ = Normalizer(*part);
     }
-    const auto need_byte_level = [](const JsonField& part, const char* expected) {
-        if (part.at("type").text() != "ByteLevel") {
-            part.at("type").refuse_value(expected);
+    if (const auto part = root.find("pre_tokenizer")) {
+        pre_tokenizer_ = PreTokenizer(*part);
+        if (pre_tokenizer_.minds_start() && !normalizer_.keeps_start()) {
+            part->refuse(
+                "\"prepend_scheme\": \"first\" after a normalizer other than NFC and Replace "
+                "is not implemented");
         }
-        part.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
-    };
-    if (const auto part = root.find("post_processor")) {  // ByteLevel here only moves offsets
-        need_byte_level(*part, "only null and \"ByteLevel\" are read");
     }
-    need_byte_level(root.at("decoder"), "only \"ByteLevel\" is read");
-    model_ = std::make_unique<BpeModel>(root.at("model"));
-    pre_tokenizer_ = std::make_unique<PreTokenizer>(root.at("pre_tokenizer"));
-    spellings_ = model_->spellings();
-    present_ = model_->present();
+    if (const auto part = root.find("post_processor")) {
+        post_processor_ = read_post_processor(*part);
+    }
+    decoder_ = std::make_unique<Decoder>(root.at("decoder"));
+    model_ = std::make_unique<BpeModel>(root.at("model"), pre_tokenizer_.byte_level());
+    for (const auto& [token, id] : model_->vocab()) {
+        set_spelling(static_cast<size_t>(id), token);
+    }
     read_added_tokens(root);
     fingerprint_ = hash_parts(
         {text, std::to_string(kTextVersion), pcre2_unicode(), utf8proc_unicode_version()});
 }
 
+void Tokenizer::set_spelling(size_t id, std::string_view token) {
+    if (id >= spellings_.size()) {
+        spellings_.resize(id + 1);
+        present_.resize(id + 1, false);
+    }
+    present_[id] = true;
+    spellings_[id] = decoder_->spelling(token);
+}
+
+/// The id of an added token.  The library ignores the file's: a token that the model lacks gets the
+/// first id after all others (`next`).
+int64_t Tokenizer::place_of(const JsonField& field,
+                            const std::string& content,
+                            int64_t next) const {
+    const int32_t known = model_->find(content);
+    const int64_t place = known >= 0 ? known : next;
+    if (field.whole() != place) {
+        field.refuse_value("its place is " + std::to_string(place));
+    }
+    const auto index = static_cast<size_t>(place);
+    if (known < 0 && index < present_.size() && present_[index]) {
+        field.refuse_value("the model's vocabulary has this id already");
+    }
+    return place;
+}
+
 void Tokenizer::read_added_tokens(const JsonField& root) {
     std::vector<AddedToken> raw;
     std::vector<AddedToken> normalized;
-    StringMap<int> seen;
+    NormalizerBuffers buffers;
     const auto list = root.find("added_tokens");
     if (list) {
         list->need_array();
     }
-    // The library ignores the file's ids: a token that the model lacks gets the first id after all
-    // others.
     auto next = static_cast<int64_t>(model_->size());
     for (size_t i = 0; list && i < list->value().size(); ++i) {
         const JsonField field = list->element(i);
@@ -148,29 +168,19 @@ void Tokenizer::read_added_tokens(const JsonField& root) {
         token.rstrip = field.flag("rstrip", false);
         token.normalized = field.flag("normalized", false);
         token.special = field.flag("special", false);
-        if (token.content.empty() || !seen.emplace(token.content, 0).second) {
+        if (token.content.empty() || added_.contains(token.content)) {
             field.at("content").refuse_value("added tokens must be unique and not empty");
         }
-        const int32_t known = model_->find(token.content);
-        const int64_t expected = known >= 0 ? known : next;
-        next = std::max(next, expected + 1);
-        if (field.at("id").whole() != expected) {
-            field.at("id").refuse_value("its place is " + std::to_string(expected));
+        const int64_t id = place_of(field.at("id"), token.content, next);
+        next = std::max(next, id + 1);
+        token.id = static_cast<int32_t>(id);
+        added_.emplace(token.content, id);
+        if (token.normalized) {  // it is printed so, too, by the library
+            token.content = std::string(normalizer_.run(token.content, buffers));
         }
-        token.id = static_cast<int32_t>(expected);
-        const auto index = static_cast<size_t>(expected);
-        if (index >= spellings_.size()) {
-            spellings_.resize(index + 1);
-            present_.resize(index + 1, false);
-        }
-        if (known < 0 && present_[index]) {
-            field.at("id").refuse_value("the model's vocabulary has this id already");
-        }
-        present_[index] = true;
-        spellings_[index] = bytes_of_token(token.content);
-        if (token.normalized && nfc_) {
-            std::string buffer;
-            token.content = std::string(to_nfc(token.content, buffer));
+        set_spelling(static_cast<size_t>(id), token.content);
+        if (token.content.empty()) {
+            field.refuse("the normalizer leaves nothing of this token");
         }
         (token.normalized ? normalized : raw).push_back(token);
     }
@@ -179,9 +189,10 @@ void Tokenizer::read_added_tokens(const JsonField& root) {
 }
 
 void Tokenizer::encode_plain(std::string_view text,
+                             bool at_start,
                              Buffers& buffers,
                              std::vector<int64_t>& out) const {
-    pre_tokenizer_->split(text, buffers.pieces);
+    pre_tokenizer_.split(text, at_start, buffers.pieces);
     for (const std::string_view piece : buffers.pieces.pieces) {
         model_->encode(piece, buffers.bpe, out);
     }
@@ -203,13 +214,14 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text) const {
             continue;
         }
         buffers.parts.clear();
-        normalized_tokens_.split(nfc_ ? to_nfc(raw.text, buffers.normalized) : raw.text,
-                                 buffers.parts);
+        const std::string_view normal = normalizer_.run(raw.text, buffers.normal);
+        normalized_tokens_.split(normal, buffers.parts);
+        const bool begins = raw.text.data() == text.data();
         for (const TokenPart& part : buffers.parts) {
             if (part.id >= 0) {
                 ids.push_back(part.id);
             } else {
-                encode_plain(part.text, buffers, ids);
+                encode_plain(part.text, begins && part.text.data() == normal.data(), buffers, ids);
             }
         }
     }
@@ -217,30 +229,24 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text) const {
 }
 
 std::string Tokenizer::decode(std::span<const int64_t> ids) const {
-    std::string bytes;
+    std::vector<std::string_view> tokens;
     for (const int64_t id : ids) {
         if (id < 0 || static_cast<size_t>(id) >= present_.size() ||
             !present_[static_cast<size_t>(id)]) {
             throw Error(Code::data, "token id " + std::to_string(id) + " is not in the vocabulary");
         }
-        bytes += spellings_[static_cast<size_t>(id)];
+        tokens.push_back(spellings_[static_cast<size_t>(id)]);
     }
-    return replace_invalid_utf8(bytes);
+    return decoder_->decode(tokens);
 }
 
 bool Tokenizer::is_safe_border(std::string_view border) const {
-    return samara::host::is_safe_border(border, raw_tokens_);
+    return !pre_tokenizer_.minds_start() && samara::host::is_safe_border(border, raw_tokens_);
 }
 
 int64_t Tokenizer::id_of(std::string_view token) const {
-    for (const AddedTokens* set : {&raw_tokens_, &normalized_tokens_}) {
-        for (const AddedToken& known : set->tokens()) {
-            if (known.content == token) {
-                return known.id;
-            }
-        }
-    }
-    return model_->find(token);
+    const auto found = added_.find(token);
+    return found != added_.end() ? found->second : model_->find(token);
 }
 
 }  // namespace samara::host

@@ -1,9 +1,13 @@
 // A Hugging Face tokenizer.json: text to token ids and back, equal to the `tokenizers` library.
-// Byte-level BPE only; chat formats and prompt borders are not known here (chat.hpp, encoder.cpp).
+// BPE of bytes or characters; chat formats and prompt borders are not known here (chat.hpp,
+// encoder.cpp).
 #pragma once
 #include "lm/text/added_tokens.hpp"
 #include "lm/text/bpe.hpp"
+#include "lm/text/decoder.hpp"
 #include "lm/text/json_field.hpp"
+#include "lm/text/normalizer.hpp"
+#include "lm/text/post_processor.hpp"
 #include "lm/text/pretokenizer.hpp"
 
 #include <cstdint>
@@ -29,7 +33,8 @@ public:
     Tokenizer(const Tokenizer&) = delete;
     Tokenizer& operator=(const Tokenizer&) = delete;
 
-    /// Token ids of `text`; added tokens inside it are recognised, none is put before or after.
+    /// Token ids of `text`; added tokens inside it are recognised, none is put before or after
+    /// (special_ids).
     /// Errors: data if `text` is not UTF-8, with the byte offset.
     [[nodiscard]] std::vector<int64_t> encode(std::string_view text) const;
 
@@ -40,6 +45,10 @@ public:
     /// True if ids(a + b) is ids(a) followed by ids(b) for every a that ends with `border` and
     /// every b.
     [[nodiscard]] bool is_safe_border(std::string_view border) const;
+
+    /// What the file's post-processor puts around a text on its own, as the library does with
+    /// add_special_tokens.
+    [[nodiscard]] const PostProcessor& special_ids() const { return post_processor_; }
 
     /// The id of a token by its content; -1: none.
     [[nodiscard]] int64_t id_of(std::string_view token) const;
@@ -52,15 +61,23 @@ private:
     struct Buffers;
     class Lease;
     void read_added_tokens(const JsonField& root);
-    void encode_plain(std::string_view text, Buffers& buffers, std::vector<int64_t>& out) const;
+    int64_t place_of(const JsonField& field, const std::string& content, int64_t next) const;
+    void set_spelling(size_t id, std::string_view token);
+    void encode_plain(std::string_view text,
+                      bool at_start,
+                      Buffers& buffers,
+                      std::vector<int64_t>& out) const;
 
+    Normalizer normalizer_;
+    PreTokenizer pre_tokenizer_;
     std::unique_ptr<BpeModel> model_;
-    std::unique_ptr<PreTokenizer> pre_tokenizer_;
-    AddedTokens raw_tokens_;         ///< looked for in the text as it stands
-    AddedTokens normalized_tokens_;  ///< looked for in the normalised text
-    std::vector<std::string> spellings_;
+    PostProcessor post_processor_;
+    std::unique_ptr<Decoder> decoder_;
+    AddedTokens raw_tokens_;              ///< looked for in the text as it stands
+    AddedTokens normalized_tokens_;       ///< looked for in the normalised text
+    StringMap<int64_t> added_;            ///< ids of added tokens by their content in the file
+    std::vector<std::string> spellings_;  ///< by id, as decoder_ expects them
     std::vector<bool> present_;
-    bool nfc_ = false;
     std::string fingerprint_;
     mutable std::mutex mutex_;  ///< guards idle_
     mutable std::vector<std::unique_ptr<Buffers>>
