@@ -10,7 +10,8 @@ Inter::Inter(const Params& params)
       responses_(params.string("compare") == "responses"),
       margin_(params.number("margin")),
       tag_(params.string("tag")),
-      tag_name_(tag_.c_str()) {
+      tag_name_(tag_.c_str()),
+      rollout_prompts_(params.flag("rollout_prompts")) {
     const std::string pattern = params.string("pattern");
     pattern_ = pattern == "narrow"    ? Pattern::narrow
                : pattern == "neutral" ? Pattern::neutral
@@ -133,6 +134,9 @@ void Inter::fill(Group& group,
                  const Drafter& drafter) const {
     std::vector<int64_t> with_w, with_l;
     for (Side& side : sides) {
+        if (rollout_prompts_) {
+            add_rollout(group, side.prompt);
+        }
         with_w.push_back(group.add(side.prompt.messages, *record.chosen()));
         with_l.push_back(group.add(std::move(side.prompt.messages), *record.rejected()));
         group.candidates[static_cast<size_t>(with_w.back())].instructions =
@@ -153,6 +157,24 @@ void Inter::fill(Group& group,
         candidate.weight = record.weight();
     }
     relate(group, record, seed, sides, with_w, with_l);
+}
+
+void Inter::add_rollout(Group& group, const Prompt& prompt) {
+    const Json judged = Json::parse(prompt.instructions[0]);
+    Json asked = Json::List{};
+    for (const Json& one : *judged.list()) {
+        Json copy = Json::object();
+        for (const auto& [key, value] : *one.members()) {
+            if (key != "truth") {
+                copy.set(key, value);
+            }
+        }
+        asked.push(std::move(copy));
+    }
+    Candidate alone;
+    alone.prompt = prompt.messages;
+    alone.instructions = asked.list()->empty() ? "" : asked.dump();
+    group.add(std::move(alone));
 }
 
 void Inter::relate(Group& group,

@@ -69,7 +69,11 @@ public:
         kTemplate,
         kPlace,
         kTruth,
-        kWeight};
+        kWeight,
+        param::flag("rollout_prompts",
+                    "false",
+                    "add each new prompt alone, with its instructions, for rollouts (pipeline "
+                    "ppo)")};
 
     explicit Inter(const Params& params);
     std::span<const char* const> tags() const { return {&tag_name_, 1}; }
@@ -102,6 +106,8 @@ private:
               std::vector<Side>&& sides,
               uint64_t seed,
               const Drafter& drafter) const;
+    /// The prompt alone: what it asks for, with no truth yet.
+    static void add_rollout(Group& group, const Prompt& prompt);
     void relate(Group& group,
                 const Record& record,
                 uint64_t seed,
@@ -115,6 +121,7 @@ private:
     double margin_;
     std::string tag_;
     const char* tag_name_;
+    bool rollout_prompts_;
     std::vector<std::vector<TruthPair>> pairs_;  // by k: (y_w, y_l), for narrow (y_l, y_w)
 };
 

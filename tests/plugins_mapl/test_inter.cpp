@@ -6,6 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 using namespace samara::test;
@@ -33,6 +34,36 @@ bool any(const std::vector<bool>& v) {
 }
 
 }  // namespace
+
+TEST_CASE("A prompt for rollouts asks for what the responses were judged by, without a truth") {
+    Room room({own("samara_mapl"), toy()}, {"toy.types"});
+    const auto records = make_records(50);
+    Given given = kBase;
+    const auto without = room.run("samara.mapl_inter", records, given);
+    given["rollout_prompts"] = true;
+    const auto groups = room.run("samara.mapl_inter", records, given);
+    REQUIRE(groups.size() == without.size());
+    REQUIRE(groups.size() > 40);
+    for (size_t n = 0; n < groups.size(); ++n) {
+        const Group& g = groups[n];
+        REQUIRE(g.candidates.size() == 5);
+        const Relation& r = g.relations.at(0);
+        const Candidate& answered = g.candidates[static_cast<size_t>(r.i)];
+        const auto alone = std::find_if(g.candidates.begin(),
+                                        g.candidates.end(),
+                                        [](const auto& c) { return !c.response.has_value(); });
+        REQUIRE(alone != g.candidates.end());
+        CHECK(alone->prompt == answered.prompt);
+        nlohmann::json judged = nlohmann::json::parse(answered.instructions);
+        for (auto& one : judged) {
+            REQUIRE(one.erase("truth") == 1);
+        }
+        CHECK(nlohmann::json::parse(alone->instructions) == judged);
+        // Nothing else changes.
+        CHECK(answered.instructions ==
+              without[n].candidates[static_cast<size_t>(without[n].relations[0].i)].instructions);
+    }
+}
 
 TEST_CASE(
     "The contrast says whose margin is greater, and the truths on the stored texts bear it out") {

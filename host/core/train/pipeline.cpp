@@ -216,7 +216,7 @@ void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
         throw Error(Code::data,
                     "no prompt is to be answered: no synthesizer emits any",
                     plan.file,
-                    "give samara.pairs or a mapl synthesizer params = { rollout_prompts = true }");
+                    "give samara.pairs or samara.mapl_inter params = { rollout_prompts = true }");
     }
 }
 
