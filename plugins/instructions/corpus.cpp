@@ -1,6 +1,7 @@
 // corpus.cpp - measuring a data set and pairing its responses, behind corpus.hpp.
 #include "corpus.hpp"
 
+#include "propose.hpp"
 #include "rules.hpp"
 
 #include <algorithm>
@@ -11,11 +12,6 @@ namespace {
 
 bool is_blank(std::string_view text) {
     return strip(decode(text)).empty();
-}
-
-bool every_response_differs(Kind kind) {
-    return kind == Kind::existence || kind == Kind::forbidden || kind == Kind::frequency ||
-           kind == Kind::letter || kind == Kind::end_phrase;
 }
 
 // A text's length and beginning: enough to tell rows apart, cheap enough for every call.
@@ -51,19 +47,12 @@ int64_t measure_text(Kind kind, View text) {
     if (const std::optional<int64_t> count = count_of(kind, text)) {
         return *count;
     }
-    switch (kind) {
-        case Kind::title:
-            return has_title(text) ? 1 : 0;
-        case Kind::quotation:
-            return is_quoted(text) ? 1 : 0;
-        case Kind::no_comma:
-            return has_comma(text) ? 0 : 1;
-        case Kind::postscript:
-            return (has_postscript(text, U"P.S.") ? 1 : 0) +
-                   (has_postscript(text, U"P.P.S") ? 2 : 0);
-        default:
-            return 0;
+    if (const std::optional<bool> fixed = fixed_form(kind, text)) {
+        return *fixed ? 1 : 0;
     }
+    return kind == Kind::postscript
+               ? (has_postscript(text, U"P.S.") ? 1 : 0) + (has_postscript(text, U"P.P.S") ? 2 : 0)
+               : 0;
 }
 
 Corpus::Corpus(const Dataset& data)
@@ -117,7 +106,7 @@ const Corpus::Measure& Corpus::measure(const Dataset& data, Kind kind) {
     if (fresh) {
         out.values.resize(size());
         for (uint32_t i = 0; i < size(); ++i) {
-            out.values[i] = every_response_differs(kind) ? i : measure_text(kind, text(data, i));
+            out.values[i] = !needs_no_text(kind) ? i : measure_text(kind, text(data, i));
         }
         pair_up(kind, out);
     }
@@ -138,8 +127,8 @@ void Corpus::pair_up(Kind kind, Measure& out) const {
     }
     const size_t others = size() - most;
     // Fewer than one response in a hundred: what is left would be the same few rows every time.
-    out.balanced = others >= 1 &&
-                   (every_response_differs(kind) || others >= std::max<size_t>(4, size() / 100));
+    out.balanced =
+        others >= 1 && (!needs_no_text(kind) || others >= std::max<size_t>(4, size() / 100));
     if (!out.balanced) {
         return;
     }

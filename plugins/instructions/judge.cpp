@@ -1,6 +1,7 @@
 // judge.cpp - the verdict of one instruction on one response: predicate, then the strict and loose
 // frame (evaluation_lib.py of the published checker).
 #include "rules.hpp"
+#include "rules_more.hpp"
 #include "types.hpp"
 
 #include <algorithm>
@@ -31,6 +32,9 @@ std::vector<Text> loose_variants(View response) {
 
 bool Instruction::follows(View text) const {
     const Arguments& a = arguments_;
+    if (const std::optional<bool> fixed = fixed_form(kind_, text)) {
+        return *fixed;
+    }
     switch (kind_) {
         case Kind::existence:
             return std::all_of(patterns_.begin(), patterns_.end(), [&](const Pattern& p) {
@@ -49,32 +53,38 @@ bool Instruction::follows(View text) const {
         case Kind::capital_words:
         case Kind::placeholders:
         case Kind::highlights:
+        case Kind::unique_words:
+        case Kind::letters:
             return holds(*count_of(kind_, text), a);
         case Kind::paragraphs:
         case Kind::bullets:
+        case Kind::numbers:
             return *count_of(kind_, text) == a.number;
+        case Kind::repeats:
+        case Kind::lowercase_words:
+            return *count_of(kind_, text) <= a.number;
+        case Kind::word_range: {
+            const int64_t n = *count_of(kind_, text);
+            return a.number <= n && n <= a.index;
+        }
+        case Kind::word_once:
+            return patterns_[0].count(text) == 1;
+        case Kind::first_word:
+            return lower(first_token(text)) == a.text;
+        case Kind::last_word:
+            return lower(last_word(text)) == a.text;
         case Kind::sections:
             return count_sections(text, patterns_[0]) >= a.number;
         case Kind::paragraph_start:
             return has_paragraph_start(text, a.number, a.index, a.text);
         case Kind::postscript:
             return has_postscript(text, a.text);
-        case Kind::option:
-            return has_option(strip(text));
-        case Kind::json:
-            return is_json(text);
-        case Kind::title:
-            return has_title(text);
-        case Kind::two_responses:
-            return has_two_responses(text);
         case Kind::repeat_prompt:
             return repeats_prompt(text, a.text);
         case Kind::end_phrase:
             return ends_with(text, a.text);
-        case Kind::quotation:
-            return is_quoted(text);
-        case Kind::no_comma:
-            return !has_comma(text);
+        default:  // the fixed forms, above
+            break;
     }
     return false;
 }

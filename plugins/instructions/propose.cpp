@@ -2,6 +2,7 @@
 #include "propose.hpp"
 
 #include "rules.hpp"
+#include "rules_more.hpp"
 #include "solve.hpp"
 
 #include <algorithm>
@@ -26,6 +27,31 @@ std::optional<Arguments> exact(int64_t a, int64_t b, Random& random) {
     Arguments out;
     out.number = drawn >= 1 ? drawn : std::max(a, b);
     return a == b || out.number < 1 ? std::nullopt : std::optional(out);
+}
+
+// "At most n": a number from the smaller count up to just below the larger, at least 1.
+std::optional<Arguments> at_most(int64_t a, int64_t b, Random& random) {
+    std::optional<Arguments> out = threshold(a, b, random);
+    if (out) {
+        out->number = std::max<int64_t>(out->number - 1, 1);
+    }
+    return out && out->number < std::max(a, b) ? out : std::nullopt;
+}
+
+// A range around one of the two counts, up to a fifth of it wide on either side, without the other.
+std::optional<Arguments> range(int64_t a, int64_t b, Random& random) {
+    const bool first = random.below(2) == 0;
+    const int64_t inside = first ? a : b, outside = first ? b : a;
+    if (a == b || inside < 1) {
+        return std::nullopt;
+    }
+    const int64_t width = std::max<int64_t>(2, inside / 5);
+    Arguments out;
+    out.number = inside - random.between(0, width);
+    out.index = inside + random.between(0, width);
+    out.number = std::max({out.number, int64_t{1}, outside < inside ? outside + 1 : int64_t{1}});
+    out.index = outside > inside ? std::min(out.index, outside - 1) : out.index;
+    return out;
 }
 
 bool holds_word(Kind kind, const Text& word, View text) {
@@ -71,6 +97,54 @@ std::optional<Arguments> frequency(View a, View b, Random& random) {
         }
     }
     return std::nullopt;
+}
+
+// A word that exactly one side uses exactly once.
+std::optional<Arguments> once(View a, View b, Random& random) {
+    std::vector<Text> candidates = content_words(a);
+    for (Text& word : content_words(b)) {
+        candidates.push_back(std::move(word));
+    }
+    random.shuffle(candidates);
+    for (Text& word : candidates) {
+        const Pattern pattern(word, true, "keyword");
+        if ((pattern.count(a) == 1) != (pattern.count(b) == 1)) {
+            Arguments out;
+            out.text = std::move(word);
+            return out;
+        }
+    }
+    return std::nullopt;
+}
+
+// The first or last word of one side, where the other side has another.
+std::optional<Arguments> edge_word(Kind kind, View a, View b, Random& random) {
+    const auto word = [&](View text) {
+        return lower(kind == Kind::first_word ? Text(first_token(text)) : last_word(text));
+    };
+    const Text one = word(a), other = word(b);
+    Arguments out;
+    out.text = random.below(2) == 0 ? one : other;
+    const bool plain = std::all_of(out.text.begin(), out.text.end(), [](char32_t c) {
+        return is_word(c) && !is_digit(c) && c != '_';
+    });
+    return plain && !out.text.empty() && out.text.size() <= 20 && one != other ? std::optional(out)
+                                                                               : std::nullopt;
+}
+
+// The number of paragraphs of one side and the first word of one of them.
+std::optional<Arguments> paragraph(View a, View b, Random& random) {
+    const View from = random.below(2) == 0 ? a : b;
+    Arguments out;
+    out.number = count_spaced_paragraphs(from);
+    out.index = random.between(1, std::max<int64_t>(out.number, 1));
+    out.text = paragraph_start(from, out.index);
+    const bool usable =
+        !out.text.empty() && out.text.size() <= 20 &&
+        std::all_of(out.text.begin(), out.text.end(), [](char32_t c) { return is_word(c); }) &&
+        has_paragraph_start(a, out.number, out.index, out.text) !=
+            has_paragraph_start(b, out.number, out.index, out.text);
+    return usable ? std::optional(out) : std::nullopt;
 }
 
 std::optional<Arguments> letter(View a, View b, Random& random) {
@@ -163,8 +237,9 @@ std::vector<Text> content_words(View text) {
 }
 
 bool needs_no_text(Kind kind) {
-    return kind != Kind::existence && kind != Kind::forbidden && kind != Kind::frequency &&
-           kind != Kind::letter && kind != Kind::end_phrase;
+    return kind != Kind::existence && kind != Kind::paragraph_start && kind != Kind::forbidden &&
+           kind != Kind::frequency && kind != Kind::letter && kind != Kind::end_phrase &&
+           kind != Kind::word_once && kind != Kind::first_word && kind != Kind::last_word;
 }
 
 std::optional<Arguments> propose(Kind kind, const Side& a, const Side& b, Random& random) {
@@ -180,14 +255,29 @@ std::optional<Arguments> propose(Kind kind, const Side& a, const Side& b, Random
             return ending(a.text, b.text, random);
         case Kind::postscript:
             return marker(a.value, b.value, random);
+        case Kind::word_once:
+            return once(a.text, b.text, random);
+        case Kind::first_word:
+        case Kind::last_word:
+            return edge_word(kind, a.text, b.text, random);
+        case Kind::paragraph_start:
+            return paragraph(a.text, b.text, random);
+        case Kind::word_range:
+            return range(a.value, b.value, random);
+        case Kind::repeats:
+        case Kind::lowercase_words:
+            return at_most(a.value, b.value, random);
         case Kind::bullets:
         case Kind::paragraphs:
+        case Kind::numbers:
             return exact(a.value, b.value, random);
         case Kind::sentences:
         case Kind::words:
         case Kind::capital_words:
         case Kind::placeholders:
         case Kind::highlights:
+        case Kind::unique_words:
+        case Kind::letters:
             return threshold(a.value, b.value, random);
         default:  // the fixed predicates
             return a.value != b.value ? std::optional(Arguments{}) : std::nullopt;

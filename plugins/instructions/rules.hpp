@@ -34,5 +34,8 @@ bool ends_with(View text, View phrase);      ///< in lower case, outer quotes ta
 bool repeats_prompt(View text, View start);  ///< in lower case
 /// `n` paragraphs between blank lines, the `k`-th (from 1) beginning with `word` (lower case).
 bool has_paragraph_start(View text, int64_t n, int64_t k, View word);
+int64_t count_spaced_paragraphs(View text);  ///< parts between blank lines that are not blank
+/// The first word of the k-th part between blank lines (from 1), as has_paragraph_start reads it.
+Text paragraph_start(View text, int64_t k);
 
 }  // namespace samara::ifeval

@@ -249,20 +249,19 @@ bool repeats_prompt(View text, View start) {
     return View(lower(strip(text))).starts_with(lower(strip(start)));
 }
 
-bool has_paragraph_start(View text, int64_t n, int64_t k, View word) {
+int64_t count_spaced_paragraphs(View text) {
     const std::vector<View> parts = split(text, U"\n\n");
-    int64_t count = 0;
-    for (const View part : parts) {
-        count += strip(part).empty() ? 0 : 1;
-    }
-    if (count != n || k < 1 || k > count) {
-        return false;
+    return std::count_if(
+        parts.begin(), parts.end(), [](View part) { return !strip(part).empty(); });
+}
+
+Text paragraph_start(View text, int64_t k) {
+    const std::vector<View> parts = split(text, U"\n\n");
+    if (k < 1 || k > static_cast<int64_t>(parts.size())) {
+        return {};
     }
     // The index is into all parts, blank ones included (as published).
     View part = strip(parts[static_cast<size_t>(k - 1)]);
-    if (part.empty()) {
-        return false;
-    }
     part = part.substr(
         0, static_cast<size_t>(std::find_if(part.begin(), part.end(), is_space) - part.begin()));
     part = strip_left(strip_left(part, U'\''), U'"');
@@ -271,7 +270,15 @@ bool has_paragraph_start(View text, int64_t n, int64_t k, View word) {
     for (const char32_t c : part) {
         first += lower(View(&c, 1));
     }
-    return first == word;
+    return first;
+}
+
+bool has_paragraph_start(View text, int64_t n, int64_t k, View word) {
+    if (k < 1 || k > n || count_spaced_paragraphs(text) != n) {
+        return false;
+    }
+    const std::vector<View> parts = split(text, U"\n\n");
+    return !strip(parts[static_cast<size_t>(k - 1)]).empty() && paragraph_start(text, k) == word;
 }
 
 }  // namespace samara::ifeval

@@ -124,12 +124,18 @@ std::optional<Solution> solve(Corpus& corpus,
     if (!partners.balanced()) {
         return std::nullopt;
     }
+    uint32_t partner = Corpus::kNone;
+    Text text;
     for (int i = 0; i < tries; ++i) {
-        const uint32_t partner = partners.draw(asked[0], asked.size() == 1, random);
-        if (partner == Corpus::kNone) {
-            return std::nullopt;
+        // A lone demand keeps its partner: going on to another after a failure would emit a pair
+        // more often when the response asked about is the one that fails more often elsewhere.
+        if (i == 0 || asked.size() > 1) {
+            partner = partners.draw(asked[0], asked.size() == 1, random);
+            if (partner == Corpus::kNone) {
+                return std::nullopt;
+            }
+            text = needs_no_text(kind) ? Text() : partners.text(partner);
         }
-        const Text text = needs_no_text(kind) ? Text() : partners.text(partner);
         const auto drawn =
             propose(kind, {asked[0].text, asked[0].value}, {text, partners.value(partner)}, random);
         const auto found =

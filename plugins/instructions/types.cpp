@@ -3,6 +3,7 @@
 
 #include "capitals.hpp"
 #include "rules.hpp"
+#include "rules_more.hpp"
 
 #include <samara/json.hpp>
 
@@ -16,7 +17,8 @@ struct Row {
     Keys keys;
 };
 
-// Conflicts as published; they hold in both directions, and every type conflicts with itself.
+// IFEval's conflicts as published; they hold in both directions, and every type conflicts with
+// itself.
 constexpr Row kRows[] = {
     // clang-format off
     {{"keywords:existence", "Every keyword occurs, in any case, also inside other words.",
@@ -43,8 +45,7 @@ constexpr Row kRows[] = {
      {.number = "num_words", .relation = "relation"}},
     {{"length_constraints:nth_paragraph_first_word",
       "So many paragraphs between blank lines, one of them with a given first word.",
-      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs",
-      false, false},
+      "length_constraints:nth_paragraph_first_word length_constraints:number_paragraphs"},
      {.number = "num_paragraphs", .text = "first_word", .index = "nth_paragraph"}},
     {{"detectable_content:number_placeholders", "At least so many [placeholders] in brackets.",
       "detectable_content:number_placeholders"},
@@ -89,8 +90,74 @@ constexpr Row kRows[] = {
       "change_case:english_lowercase"},
      {.number = "capital_frequency", .relation = "capital_relation"}},
     {{"punctuation:no_comma", "There is no comma.", "punctuation:no_comma"}, {}},
+
+    // Beyond IFEval: conflicts are ours, where two demands can contradict each other.
+    {{"count:word_count_range", "The number of words lies in a range.",
+      "count:word_count_range length_constraints:number_words letters:letter_counting"},
+     {.number = "min_words", .index = "max_words"}},
+    {{"count:unique_word_count", "At least so many different words.",
+      "count:unique_word_count length_constraints:number_words count:word_count_range "
+      "letters:letter_counting"},
+     {.number = "N"}},
+    {{"count:numbers", "Exactly so many numbers.", "count:numbers detectable_content:no_digits"},
+     {.number = "N"}},
+    {{"words:repeats", "No word occurs more often than so many times.",
+      "words:repeats keywords:frequency"},
+     {.number = "small_n"}},
+    {{"words:no_consecutive", "No two consecutive words begin with the same letter.",
+      "words:no_consecutive"},
+     {}},
+    {{"words:palindrome", "Ten palindromes of five or more letters.", "words:palindrome"}, {}},
+    {{"format:parentheses", "Brackets nested five deep.", "format:parentheses"}, {}},
+    {{"format:newline", "Every word stands on a line of its own.",
+      "* -keywords:existence -keywords:forbidden_words -keywords:frequency "
+      "-keywords:letter_frequency -punctuation:no_comma -detectable_content:no_digits"},
+     {}},
+    {{"format:no_whitespace", "There is no white space.", "*"}, {}},
+    {{"format:output_template", "Three headings of a fixed template occur.",
+      "format:output_template startend:quotation first_word:first_word_answer "
+      "format:no_whitespace"},
+     {}},
+    {{"keywords:word_once", "A keyword occurs exactly once.",
+      "keywords:word_once keywords:existence keywords:frequency keywords:forbidden_words"},
+     {.text = "keyword"}},
+    {{"first_word:first_word_answer", "The response begins with a given word.",
+      "first_word:first_word_answer startend:quotation"},
+     {.text = "first_word"}},
+    {{"last_word:last_word_answer", "The response ends with a given word.",
+      "last_word:last_word_answer startend:end_checker detectable_content:postscript"},
+     {.text = "last_word"}},
+    {{"punctuation:punctuation_dot", "There is no full stop.",
+      "punctuation:punctuation_dot length_constraints:number_sentences "
+      "detectable_content:postscript"},
+     {}},
+    {{"punctuation:punctuation_exclamation", "There is no exclamation mark.",
+      "punctuation:punctuation_exclamation"},
+     {}},
+    {{"letters:letter_counting", "At least or less than so many letters from a to z.",
+      "letters:letter_counting length_constraints:number_words"},
+     {.number = "N", .relation = "relation"}},
+    {{"count:lowercase_counting", "At most so many words in small letters.",
+      "count:lowercase_counting length_constraints:number_words count:word_count_range"},
+     {.number = "N"}},
+    {{"detectable_format:square_brackets", "Every word stands in square brackets.",
+      "* -keywords:existence -keywords:forbidden_words -keywords:frequency "
+      "-keywords:letter_frequency -punctuation:no_comma -detectable_content:no_digits"},
+     {}},
+    {{"detectable_format:bigram_wrapping", "Every two words stand in <<double brackets>>.",
+      "* -keywords:existence -keywords:forbidden_words -keywords:frequency "
+      "-keywords:letter_frequency -punctuation:no_comma -detectable_content:no_digits"},
+     {}},
+    {{"detectable_content:no_digits", "There is no digit.",
+      "detectable_content:no_digits detectable_format:multiple_sections"},
+     {}},
+    {{"punctuation:question_marks", "There is at least one question mark.",
+      "punctuation:question_marks"},
+     {}},
     // clang-format on
 };
+constexpr size_t kOfIfeval = static_cast<size_t>(Kind::no_comma) + 1;
+static_assert(std::size(kRows) == static_cast<size_t>(Kind::question_mark) + 1);
 
 // One list in the ABI's order; built at the first use and never changed.
 const std::vector<InstructionType>& type_list() {
@@ -195,10 +262,15 @@ std::span<const InstructionType> all_types() {
     return type_list();
 }
 
-Kind find_type(std::string_view id) {
-    for (size_t i = 0; i < std::size(kRows); ++i) {
-        if (id == kRows[i].type.id) {
-            return static_cast<Kind>(i);
+std::span<const InstructionType> types_of(Source source) {
+    return source == Source::ifeval ? all_types().first(kOfIfeval) : all_types().subspan(kOfIfeval);
+}
+
+Kind find_type(Source source, std::string_view id) {
+    const std::span<const InstructionType> list = types_of(source);
+    for (size_t i = 0; i < list.size(); ++i) {
+        if (id == list[i].id) {
+            return static_cast<Kind>(i + (source == Source::ifeval ? 0 : kOfIfeval));
         }
     }
     fail("there is no instruction type \"" + std::string(id) + "\" in this library");
@@ -225,6 +297,61 @@ std::optional<int64_t> count_of(Kind kind, View text) {
             return count_highlights(text);
         case Kind::capital_words:
             return count_capital_words(text);
+        case Kind::word_range:
+            return count_words(text);
+        case Kind::unique_words:
+            return count_unique_words(text);
+        case Kind::numbers:
+            return count_numbers(text);
+        case Kind::repeats:
+            return count_repeats(text);
+        case Kind::letters:
+            return count_ascii_letters(text);
+        case Kind::lowercase_words:
+            return count_lowercase_words(text);
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<bool> fixed_form(Kind kind, View text) {
+    switch (kind) {
+        case Kind::option:
+            return has_option(strip(text));
+        case Kind::json:
+            return is_json(text);
+        case Kind::title:
+            return has_title(text);
+        case Kind::two_responses:
+            return has_two_responses(text);
+        case Kind::quotation:
+            return is_quoted(text);
+        case Kind::no_comma:
+            return !has_comma(text);
+        case Kind::no_consecutive:
+            return !has_equal_neighbours(text);
+        case Kind::palindromes:
+            return has_palindromes(text);
+        case Kind::nested:
+            return has_nested_brackets(text);
+        case Kind::word_per_line:
+            return is_word_per_line(text);
+        case Kind::no_whitespace:
+            return !has_space(text);
+        case Kind::output_template:
+            return has_output_template(text);
+        case Kind::no_dot:
+            return text.find(U'.') == View::npos;
+        case Kind::no_exclamation:
+            return text.find(U'!') == View::npos;
+        case Kind::square_brackets:
+            return is_bracketed(text);
+        case Kind::bigrams:
+            return has_wrapped_bigrams(text);
+        case Kind::no_digits:
+            return !has_digit(text);
+        case Kind::question_mark:
+            return text.find(U'?') != View::npos;
         default:
             return std::nullopt;
     }
@@ -247,11 +374,22 @@ void Instruction::compile() {
         for (const Text& word : a.texts) {
             patterns_.emplace_back(word, true, keys_of(kind_).texts);
         }
-    } else if (kind_ == Kind::frequency) {
+    } else if (kind_ == Kind::frequency || kind_ == Kind::word_once) {
         if (strip(a.text).empty()) {
             refuse(kind_, "argument 'keyword' is blank");
         }
         patterns_.emplace_back(strip(a.text), true, key);
+    } else if (kind_ == Kind::first_word || kind_ == Kind::last_word) {
+        a.text = lower(strip(a.text));
+        if (a.text.empty()) {
+            refuse(kind_, "argument '" + std::string(key) + "' is blank");
+        }
+    } else if (kind_ == Kind::word_range) {
+        if (a.index < a.number) {
+            refuse(kind_,
+                   "argument 'max_words' (" + std::to_string(a.index) +
+                       ") must not be below min_words (" + std::to_string(a.number) + ")");
+        }
     } else if (kind_ == Kind::sections) {
         patterns_.emplace_back(strip(a.text), false, key);
     } else if (kind_ == Kind::postscript) {

@@ -1,5 +1,6 @@
-// types.hpp - the list of IFEval's instruction types that this library offers, and one instruction
-// with its arguments read and judged.  Between the rules (rules.hpp) and the ABI (plugin.cpp).
+// types.hpp - the instruction types of the two libraries of this folder, and one instruction with
+// its arguments read and judged.  Between the rules (rules.hpp, rules_more.hpp) and the ABI
+// (plugin.cpp).
 #pragma once
 #include "pattern.hpp"
 
@@ -10,8 +11,9 @@
 
 namespace samara::ifeval {
 
-/// The 22 of IFEval's 25 types that need no language detection, in the order of kTypes.
+/// Every type, in the order of all_types().
 enum class Kind {
+    // IFEval: the 22 of 25 that need no language detection.
     existence,
     frequency,
     forbidden,
@@ -34,12 +36,38 @@ enum class Kind {
     quotation,
     capital_words,
     no_comma,
+    // Beyond IFEval.
+    word_range,
+    unique_words,
+    numbers,
+    repeats,
+    no_consecutive,
+    palindromes,
+    nested,
+    word_per_line,
+    no_whitespace,
+    output_template,
+    word_once,
+    first_word,
+    last_word,
+    no_dot,
+    no_exclamation,
+    letters,
+    lowercase_words,
+    square_brackets,
+    bigrams,
+    no_digits,
+    question_mark,
 };
 
-/// What the ABI lists, in the order of Kind.
+/// The two libraries: IFEval's own types, and those beyond it.
+enum class Source { ifeval, more };
+
+/// All types, in the order of Kind; those of one library are neighbours.
 std::span<const InstructionType> all_types();
-/// Fails the call for an id that is not in the list, naming it.
-Kind find_type(std::string_view id);
+std::span<const InstructionType> types_of(Source source);
+/// Fails the call for an id that is not of this library, naming it.
+Kind find_type(Source source, std::string_view id);
 
 /// Names of the arguments of a type; nullptr where it has none.
 struct Keys {
@@ -47,7 +75,7 @@ struct Keys {
     const char* relation = nullptr;  ///< "at least" or "less than"
     const char* text = nullptr;      ///< string
     const char* texts = nullptr;     ///< list of strings, not empty
-    const char* index = nullptr;     ///< integer, 1 to number
+    const char* index = nullptr;     ///< integer: a place, 1 to number, or the end of a range
 };
 const Keys& keys_of(Kind kind);
 
@@ -90,5 +118,7 @@ private:
 
 /// What a counting type counts; nothing for the others.  -1 stands for "no number fits".
 std::optional<int64_t> count_of(Kind kind, View text);
+/// What a type without arguments says of a text; nothing for the others.
+std::optional<bool> fixed_form(Kind kind, View text);
 
 }  // namespace samara::ifeval

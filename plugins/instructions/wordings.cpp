@@ -93,6 +93,11 @@ constexpr const char* kParagraphStart[] = {
     "Separate your {n} paragraph{s} by blank lines; the first word of paragraph {k} is {w}.",
     "There should be {n} paragraph{s}, set apart by empty lines, of which number {k} opens with {w}.",
     "Give {n} paragraph{s} divided by two line breaks, and let paragraph {k} start with {w}."};
+constexpr const char* kParagraphStartNot[] = {
+    "Do not write {n} paragraph{s} with a blank line between them of which paragraph {k} begins with the word {w}.",
+    "Separate your paragraphs by blank lines; with {n} of them, the first word of paragraph {k} is not {w}.",
+    "There should not be {n} paragraph{s}, set apart by empty lines, of which number {k} opens with {w}.",
+    "Divide the text by two line breaks, but not into {n} paragraph{s} of which number {k} starts with {w}."};
 constexpr const char* kPlaceholders[] = {
     "Put in at least {n} placeholder{s} in square brackets, such as [name].",
     "Your answer needs {n} or more placeholders written like [date].",
@@ -233,7 +238,7 @@ WordingList wordings_of(Kind kind) {
         case Kind::words:
             return {kWordsAtLeast, kWordsLessThan};
         case Kind::paragraph_start:
-            return {kParagraphStart, {}};
+            return {kParagraphStart, kParagraphStartNot};
         case Kind::placeholders:
             return {kPlaceholders, kPlaceholdersNot};
         case Kind::postscript:
@@ -262,8 +267,9 @@ WordingList wordings_of(Kind kind) {
             return {kCapitalsAtLeast, kCapitalsLessThan};
         case Kind::no_comma:
             return {kNoComma, kNoCommaNot};
+        default:
+            return wordings_of_more(kind);
     }
-    return {};
 }
 
 }  // namespace samara::ifeval

@@ -16,5 +16,6 @@ struct WordingList {
     std::span<const char* const> opposite;
 };
 WordingList wordings_of(Kind kind);
+WordingList wordings_of_more(Kind kind);  ///< of the types beyond IFEval; empty for the others
 
 }  // namespace samara::ifeval

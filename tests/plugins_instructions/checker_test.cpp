@@ -46,6 +46,34 @@ TEST_CASE("verdicts equal the published checker's on its prompts and on fuzzed r
     CHECK(differ["length_constraints:number_sentences"] <= 3);
 }
 
+TEST_CASE("verdicts beyond IFEval equal the published checkers', on answers and fuzzed responses",
+          "[instructions][oracle]") {
+    const std::string shared = shared_or_skip();
+    const std::string path = scratch("more_verdicts.jsonl");
+    run_python("more_oracle.py", {shared, path});
+    const Library library("samara.more_instructions");
+    std::map<std::string, std::set<bool>> seen;
+    for (const Row& row : read_rows(path)) {
+        const std::string id = row.at("id");
+        const std::string kwargs = row.at("kwargs").dump();
+        const Judged got = library.check(id, kwargs, row.at("response"));
+        if (got.error.find("regular expression") != std::string::npos) {
+            continue;  // a keyword that is more than literals; refused by name
+        }
+        seen[id].insert(row.at("strict").get<bool>());
+        if (got.status != SAMARA_OK || got.strict != (row.at("strict").get<bool>() ? 1 : 0) ||
+            got.loose != (row.at("loose").get<bool>() ? 1 : 0)) {
+            FAIL_CHECK(got.error << " strict " << got.strict << ", loose " << got.loose << " for "
+                                 << row.dump());
+        }
+    }
+    CHECK(seen.size() == 21);
+    for (const auto& [id, verdicts] : seen) {
+        INFO(id);
+        CHECK(verdicts.size() == 2);  // the responses decide either way
+    }
+}
+
 TEST_CASE("verdicts equal the truths that the shared pairs carry", "[instructions]") {
     const auto rows = read_rows(shared_or_skip() + "/data/prefs/ifeval_open_pairs.jsonl");
     const Library library;
@@ -145,6 +173,40 @@ TEST_CASE("the traps of the rules, by hand", "[instructions]") {
         REQUIRE(got.status == SAMARA_OK);
         CHECK(got.strict == (c.strict ? 1 : 0));
         CHECK(got.loose == (c.loose ? 1 : 0));
+    }
+}
+
+TEST_CASE("the traps of the rules beyond IFEval, by hand", "[instructions]") {
+    const Library library("samara.more_instructions");
+    struct Case {
+        const char *id, *kwargs, *response;
+        int64_t strict;
+    };
+    const Case cases[] = {
+        {"count:unique_word_count", R"({"N": 2})", "Go, go - GO!", 1},  // "go" and the dash's ""
+        {"count:unique_word_count", R"({"N": 3})", "Go, go - GO!", 0},
+        {"count:numbers", R"({"N": 2})", "1,000 or 3.5", 1},  // punctuation joins digits
+        {"words:repeats", R"({"small_n": 1})", "it's its", 0},
+        {"count:lowercase_counting", R"({"N": 1})", "one Two three3 f\xc3\xa9", 1},
+        {"keywords:word_once", R"({"keyword": "cat"})", "A cat in a category.", 0},
+        {"last_word:last_word_answer", R"({"last_word": "end"})", "This is the \"end.\"", 1},
+        {"first_word:first_word_answer", R"({"first_word": "well"})", "Well, then", 0},
+        {"format:parentheses", "{}", "((((( not closed", 0},
+        {"format:parentheses", "{}", "([{([x])}])", 1},
+        {"count:word_count_range", R"({"min_words": 2, "max_words": 2})", "don't", 1},
+    };
+    for (const Case& c : cases) {
+        INFO(c.id << " " << c.response);
+        const Judged got = library.check(c.id, c.kwargs, c.response);
+        REQUIRE(got.status == SAMARA_OK);
+        CHECK(got.strict == c.strict);
+    }
+    for (const auto& [id, kwargs] : std::map<std::string, std::string>{
+             {"count:word_count_range", R"({"min_words": 5, "max_words": 4})"},
+             {"keywords:word_once", R"({"keyword": " "})"},
+             {"last_word:last_word_answer", R"({"last_word": ""})"},
+             {"punctuation:no_comma", "{}"}}) {  // of the other library
+        CHECK(library.check(id, kwargs, "x").status == SAMARA_INVALID);
     }
 }
 

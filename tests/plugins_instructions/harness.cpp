@@ -58,15 +58,16 @@ const samara_record* Rows::get(void* ctx, int64_t index) {
     return inside ? &self.records_[static_cast<size_t>(index)] : nullptr;
 }
 
-Library::Library() {
+Library::Library(const std::string& id) {
     const std::string path = std::string(SAMARA_PLUGIN_DIR) + "/samara_instructions.so";
     void* file = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed, like in the host
     INFO(path);
     REQUIRE(file != nullptr);
     const auto* entry = static_cast<const samara_entry*>(dlsym(file, "samara_plugin_entry"));
     REQUIRE(entry != nullptr);
-    REQUIRE(entry->n_plugins == 1);
-    plugin_ = entry->plugins[0];
+    REQUIRE(entry->n_plugins == 2);
+    plugin_ = entry->plugins[id == entry->plugins[0]->id ? 0 : 1];
+    REQUIRE(plugin_->id == id);
     table_ = static_cast<const samara_instructions*>(plugin_->vtable);
     REQUIRE(table_->create(&host(), call(), nullptr, 0, &self_) == SAMARA_OK);
 }

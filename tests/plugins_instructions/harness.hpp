@@ -37,10 +37,10 @@ private:
     samara_dataset dataset_;
 };
 
-/// The library "samara.ifeval" from the build's plugin folder.
+/// A library of the build's plugin folder.
 class Library {
 public:
-    Library();
+    explicit Library(const std::string& id = "samara.ifeval");
     ~Library();
     Library(const Library&) = delete;
     std::vector<const samara_instruction_type*> types() const;

@@ -4,6 +4,7 @@
 #include "harness.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <fstream>
 #include <map>
@@ -50,7 +51,7 @@ std::vector<std::string> draw_all(const Library& library,
     for (size_t t = 0; t < types.size(); ++t) {
         Random random(17, types[t]->id);
         size_t drawn = 0;
-        for (size_t round = 0; drawn < kDraws && round < 200; ++round) {
+        for (size_t round = 0; drawn < kDraws && round < 1000; ++round) {
             for (size_t i = 0; i < data.size() && drawn < kMost; ++i) {
                 const bool truth = random.below(2) == 1;
                 const std::vector<Demand> demand{{data.response(i), truth}};
@@ -74,8 +75,11 @@ std::vector<std::string> draw_all(const Library& library,
     return none;
 }
 
-void require_no_leak(const Rows& data, size_t least_types, bool plain = false) {
-    const Library library;
+void require_no_leak(const Rows& data,
+                     size_t least_types,
+                     bool plain = false,
+                     const std::string& id = "samara.ifeval") {
+    const Library library(id);
     const std::string path = scratch("draws.jsonl");
     const auto none = draw_all(library, data, path, plain);
     const Row table = Row::parse(run_python("leak_probe.py", {path}));
@@ -97,7 +101,117 @@ void require_no_leak(const Rows& data, size_t least_types, bool plain = false) {
     }
 }
 
+// `text` with something of every form that a type looks for, each in some of the responses, so that
+// every type can be balanced.
+std::string decorated(std::string text, Random& random) {
+    const auto chance = [&](uint64_t one_in) { return random.below(one_in) == 0; };
+    const auto some = [&](const std::string& piece) {
+        for (uint64_t n = random.below(4); n > 0; --n) {
+            text += piece;
+        }
+    };
+    const auto drop = [&](char c) { std::erase(text, c); };
+    const auto each_word = [&](auto&& change) {
+        std::string out;
+        size_t n = 0;
+        for (size_t i = 0; i < text.size(); ++n) {
+            const size_t end = std::min(text.find_first_of(" \n", i), text.size());
+            out += change(text.substr(i, end - i), n);
+            i = end + 1;
+        }
+        text = out;
+    };
+    if (chance(3)) {
+        drop('.');
+    }
+    if (chance(2)) {
+        drop(',');
+    }
+    if (chance(2)) {
+        text += " 19 of 84";
+    }
+    if (chance(2)) {
+        text += " Go!";
+    }
+    if (chance(2)) {
+        text += " Why not?";
+    }
+    some(" NASA");
+    some(" [name]");
+    some(" *really*");
+    if (chance(2)) {
+        text = "<<On this>>\n\n" + text;
+    }
+    some("\n* one more");
+    some("\n***\nAnd on.");
+    if (chance(2)) {
+        text += random.below(2) == 0 ? "\nP.S. Bye" : "\nP.P.S. Bye";
+    }
+    if (chance(2)) {
+        text += " My Answer: a My Conclusion: b Future Outlook: c";
+    }
+    if (chance(2)) {
+        text += " ((((( deep )))))";
+    }
+    if (chance(2)) {
+        text += " level radar civic kayak refer rotor madam tenet stats solos";
+    }
+    const std::string words[] = {"amber", "birch", "cedar", "dunes", "ember", "fjord"};
+    switch (random.below(14)) {
+        case 0:
+        case 1:
+            text = '"' + text + '"';
+            break;
+        case 2:
+            each_word([](const std::string& w, size_t) { return w.empty() ? "" : w + "\n"; });
+            break;
+        case 3:
+            each_word([](const std::string& w, size_t) { return w; });
+            break;
+        case 4:
+            each_word([](const std::string& w, size_t) { return "[" + w + "] "; });
+            break;
+        case 5:
+            each_word([](const std::string& w, size_t n) {
+                return w.empty() ? "" : n % 2 == 0 ? "<<" + w + "x " : w + "x>> ";
+            });
+            break;
+        case 6: {  // no two neighbours begin alike
+            const uint64_t first = random.below(6), count = random.below(20) + 2;
+            text.clear();
+            for (uint64_t n = 0; n < count; ++n) {
+                text += words[(first + n) % 6] + (n + 1 < count ? " " : "");
+            }
+            break;
+        }
+        default:
+            break;
+    }
+    return text;
+}
+
 }  // namespace
+
+TEST_CASE("no drawn instruction of any type tells its truth where every form occurs",
+          "[instructions][leak]") {
+    std::vector<Row> rows = read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl");
+    Random random(11, "decorated");
+    for (Row& row : rows) {
+        for (const char* side : {"chosen", "rejected"}) {
+            row[side] = decorated(row[side].get<std::string>(), random);
+        }
+    }
+    const Rows data(std::move(rows));
+    const bool more = GENERATE(false, true);
+    // All types with a solver: none may be left out because the data cannot balance it.
+    require_no_leak(
+        data, more ? 21 : 17, false, more ? "samara.more_instructions" : "samara.ifeval");
+}
+
+TEST_CASE("no drawn instruction beyond IFEval tells its truth", "[instructions][leak]") {
+    const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
+    require_no_leak(data, 8, GENERATE(false, true), "samara.more_instructions");
+}
 
 TEST_CASE("no drawn instruction tells its truth on the example data", "[instructions][leak]") {
     const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
