@@ -2,13 +2,17 @@
 #include "cli/cli.hpp"
 #include "cli/rows.hpp"
 #include "core/log/log.hpp"
+#include "core/report/synthesis.hpp"
+#include "core/report/tables.hpp"
 #include "core/train/prepare.hpp"
+#include "core/train/recheck.hpp"
 #include "runtime/error.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace samara::host::cli {
 namespace {
@@ -17,7 +21,7 @@ struct Arguments {
     std::string file;
     std::vector<std::string> set;
     int64_t show = 0;
-    bool verify = false;
+    bool report = false, verify = false;
 };
 
 std::string indent(const std::string& text, const std::string& by) {
@@ -82,40 +86,82 @@ void print_group(const Group& group) {
     std::printf("\n");
 }
 
-// Every stored truth again, through the ABI, on the stored text.
-int verify_groups(const std::vector<Group>& groups, const InstructionSet& instructions) {
-    int64_t checked = 0, wrong = 0;
-    for (const Group& group : groups) {
-        for (const Candidate& candidate : group.candidates) {
-            if (candidate.instructions.empty() || !candidate.response) {
-                continue;
-            }
-            for (const Json& entry : Json::parse(candidate.instructions)) {
-                std::vector<Check> checks{{entry.at("id"),
-                                           entry.at("kwargs").dump(),
-                                           entry.value("negated", false),
-                                           -1,
-                                           -1}};
-                instructions.check(candidate.prompt, *candidate.response, checks);
-                const bool same = checks[0].strict == (entry.at("truth").get<bool>() ? 1 : 0);
-                ++checked;
-                wrong += same ? 0 : 1;
-                if (!same) {
-                    std::fprintf(stderr,
-                                 "record %s: %s %s has truth %d, stored %s\n",
-                                 group.record_id.c_str(),
-                                 checks[0].id.c_str(),
-                                 checks[0].kwargs.c_str(),
-                                 static_cast<int>(checks[0].strict),
-                                 entry.at("truth").dump().c_str());
-                }
+/// Tags whose relations a MAPL synthesizer promises to be of condition (a), (b) or neutral.
+std::set<std::string> strict_tags(const Plan& plan, const Synthesis& synthesis) {
+    std::set<std::string> out;
+    for (size_t i = 0; i < plan.synthesizers.size(); ++i) {
+        for (const auto& [key, value] : plan.synthesizers[i].params.values()) {
+            if (key == "relation" && value == ParamValue(std::string("paper"))) {
+                const auto& tags = synthesis.synthesizers[i]->tags();
+                out.insert(tags.begin(), tags.end());
             }
         }
     }
+    return out;
+}
+
+int verify_groups(const Preparation& prepared, const Plan& plan, const Synthesis& synthesis) {
+    const Recheck found =
+        recheck(prepared.groups, *synthesis.instructions, strict_tags(plan, synthesis));
     std::printf("re-checked %ld truths: %ld differ\n",
-                static_cast<long>(checked),
-                static_cast<long>(wrong));
-    return wrong == 0 ? 0 : static_cast<int>(Code::plugin_fault);
+                static_cast<long>(found.truths),
+                static_cast<long>(found.wrong_truths));
+    std::printf("re-checked %ld relations: %ld do not follow from the verdicts; %ld placebos\n",
+                static_cast<long>(found.relations),
+                static_cast<long>(found.contradicted),
+                static_cast<long>(found.placebos));
+    std::printf("instructions that no message states: %ld\n",
+                static_cast<long>(found.missing_texts));
+    for (const std::string& line : found.first) {
+        std::fprintf(stderr, "%s\n", line.c_str());
+    }
+    return found.sound() ? 0 : static_cast<int>(Code::plugin_fault);
+}
+
+Json leaks_json(const std::vector<Leak>& leaks) {
+    Json out = Json::array();
+    for (const Leak& leak : leaks) {
+        out.push_back({{"type", leak.type},
+                       {"draws", leak.draws},
+                       {"auc", leak.auc},
+                       {"standard_error", leak.error}});
+    }
+    return out;
+}
+
+/// Counts, balance, leaks, what was left out, and ten groups that a person can read.
+void print_report(const Preparation& prepared) {
+    const Json summary = Json::parse(prepared.summary);
+    const auto count = [&](const char* key) { return static_cast<long>(summary[key]); };
+    std::printf("%ld rows, %ld groups, %ld candidates, %ld tokens\n\n%s",
+                count("rows"),
+                count("groups"),
+                count("candidates"),
+                count("tokens"),
+                synthesis_text(summary["instructions"].dump()).c_str());
+    for (const auto& [synthesizer, reasons] : summary["skipped"].items()) {
+        for (const auto& [reason, n] : reasons.items()) {
+            std::printf("skipped by %s: %ld, %s\n",
+                        synthesizer.c_str(),
+                        static_cast<long>(n),
+                        reason.c_str());
+        }
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const Leak& leak : probe_leaks(prepared.groups)) {
+        rows.push_back({leak.type,
+                        std::to_string(leak.draws),
+                        fixed(leak.auc, 3),
+                        fixed(1.96 * leak.error, 3)});
+    }
+    std::printf(
+        "\nDoes the text of an instruction tell its truth?  0.5: not at all; above 0.55 beyond the "
+        "interval: a leak.\n%s\n",
+        text_table({"type", "draws", "AUC", "+-95 %"}, rows).c_str());
+    const size_t n = prepared.groups.size(), shown = std::min<size_t>(10, n);
+    for (size_t i = 0; i < shown; ++i) {
+        print_group(prepared.groups[i * n / shown]);
+    }
 }
 
 int do_synth(const Arguments& arguments, const Common& common) {
@@ -139,7 +185,13 @@ int do_synth(const Arguments& arguments, const Common& common) {
                  prepared.reused ? "reused from the cache" : "synthesised",
                  prepared.key.digest().substr(0, 12).c_str());
     if (common.json) {
-        print_line(Json::parse(prepared.summary));
+        Json summary = Json::parse(prepared.summary);
+        if (arguments.report) {
+            summary["leaks"] = leaks_json(probe_leaks(prepared.groups));
+        }
+        print_line(summary);
+    } else if (arguments.report) {
+        print_report(prepared);
     } else {
         std::printf("%s\n", Json::parse(prepared.summary).dump(2).c_str());
     }
@@ -148,7 +200,7 @@ int do_synth(const Arguments& arguments, const Common& common) {
          ++g) {
         print_group(prepared.groups[static_cast<size_t>(g)]);
     }
-    return arguments.verify ? verify_groups(prepared.groups, *synthesis.instructions) : 0;
+    return arguments.verify ? verify_groups(prepared, plan, synthesis) : 0;
 }
 
 }  // namespace
@@ -160,8 +212,12 @@ void add_synth(CLI::App& app, Common& common, Action& action) {
     verb->add_option("FILE", arguments->file, "configuration (TOML)")->required();
     verb->add_option("--set", arguments->set, "override a key (repeatable)");
     verb->add_option("--show", arguments->show, "print the first N groups");
-    verb->add_flag("--verify", arguments->verify, "check every stored truth again");
-    verb->add_flag("--json", common.json, "the summary as one JSON object");
+    verb->add_flag("--report",
+                   arguments->report,
+                   "counts, balance, a probe for leaks, and ten groups to read");
+    verb->add_flag(
+        "--verify", arguments->verify, "judge every stored truth and every relation again");
+    verb->add_flag("--json", common.json, "the summary, or the report, as one JSON object");
     verb->callback([arguments, &common, &action] {
         action = [arguments, &common] { return do_synth(*arguments, common); };
     });

@@ -1,18 +1,33 @@
 // samara verify: verdicts of verifiable instructions on responses (rows in IFEval's form).
 #include "cli/cli.hpp"
 #include "cli/rows.hpp"
+#include "core/report/tables.hpp"
 #include "runtime/error.hpp"
 #include "runtime/instances.hpp"
 
 #include <cstdio>
+#include <map>
 #include <memory>
 
 namespace samara::host::cli {
 namespace {
 
+/// Of one type, or of all.
+struct Count {
+    int64_t checks = 0, strict = 0, loose = 0, unavailable = 0;
+    void add(const Check& check) {
+        unavailable += check.strict < 0 ? 1 : 0;
+        checks += check.strict < 0 ? 0 : 1;
+        strict += check.strict == 1 ? 1 : 0;
+        loose += check.loose == 1 ? 1 : 0;
+    }
+};
+
 struct Totals {
-    int64_t rows = 0, rows_strict = 0, rows_loose = 0, checks = 0, strict = 0, loose = 0,
-            unavailable = 0;
+    int64_t rows = 0, rows_strict = 0, rows_loose = 0;
+    int64_t undecided = 0;  ///< of the rows: one of their types is not available
+    Count all;
+    std::map<std::string, Count> types;
 };
 
 /// Every instruction library that can be found, with its default parameters.
@@ -59,7 +74,7 @@ Json verify_row(const Json& row,
                     where);
     }
     Json strict = Json::array(), loose = Json::array();
-    bool all_strict = true, all_loose = true;
+    bool all_strict = true, all_loose = true, all_known = true;
     for (size_t i = 0; i < row["kwargs"].size(); ++i) {
         const std::string id = row["instruction_id_list"][i];
         bool known = false;
@@ -79,20 +94,38 @@ Json verify_row(const Json& row,
                             where + ", instruction " + std::to_string(i + 1) + " (" + id + ")");
             }
         }
-        totals.unavailable += checks[0].strict < 0 ? 1 : 0;
-        totals.checks += checks[0].strict < 0 ? 0 : 1;
-        totals.strict += checks[0].strict == 1 ? 1 : 0;
-        totals.loose += checks[0].loose == 1 ? 1 : 0;
+        totals.all.add(checks[0]);
+        totals.types[id].add(checks[0]);
+        all_known = all_known && checks[0].strict >= 0;
         all_strict = all_strict && checks[0].strict == 1;
         all_loose = all_loose && checks[0].loose == 1;
         strict.push_back(verdict(checks[0].strict));
         loose.push_back(verdict(checks[0].loose));
     }
     ++totals.rows;
+    totals.undecided += all_known ? 0 : 1;
     totals.rows_strict += all_strict ? 1 : 0;
     totals.rows_loose += all_loose ? 1 : 0;
     return {
         {"key", row.contains("key") ? row["key"] : Json()}, {"strict", strict}, {"loose", loose}};
+}
+
+double share(int64_t part, int64_t all) {
+    return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
+}
+
+void print_types(const Totals& totals) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [id, n] : totals.types) {
+        rows.push_back({id,
+                        std::to_string(n.checks),
+                        n.checks > 0 ? fixed(100 * share(n.strict, n.checks), 1) : "-",
+                        n.checks > 0 ? fixed(100 * share(n.loose, n.checks), 1) : "-",
+                        std::to_string(n.unavailable)});
+    }
+    std::fputs(
+        text_table({"type", "instructions", "strict %", "loose %", "not available"}, rows).c_str(),
+        stdout);
 }
 
 int do_verify(const std::string& file, const Common& common) {
@@ -105,19 +138,20 @@ int do_verify(const std::string& file, const Common& common) {
             print_line(out);
         }
     });
-    const auto share = [](int64_t part, int64_t all) {
-        return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
-    };
+    if (!common.json) {
+        print_types(totals);
+    }
     std::fprintf(stderr,
                  "prompts %ld: strict %.4f, loose %.4f; instructions %ld: strict %.4f, loose %.4f; "
-                 "not available: %ld\n",
-                 static_cast<long>(totals.rows),
-                 share(totals.rows_strict, totals.rows),
-                 share(totals.rows_loose, totals.rows),
-                 static_cast<long>(totals.checks),
-                 share(totals.strict, totals.checks),
-                 share(totals.loose, totals.checks),
-                 static_cast<long>(totals.unavailable));
+                 "not available: %ld instructions, and with them %ld prompts\n",
+                 static_cast<long>(totals.rows - totals.undecided),
+                 share(totals.rows_strict, totals.rows - totals.undecided),
+                 share(totals.rows_loose, totals.rows - totals.undecided),
+                 static_cast<long>(totals.all.checks),
+                 share(totals.all.strict, totals.all.checks),
+                 share(totals.all.loose, totals.all.checks),
+                 static_cast<long>(totals.all.unavailable),
+                 static_cast<long>(totals.undecided));
     return 0;
 }
 
@@ -126,7 +160,8 @@ int do_verify(const std::string& file, const Common& common) {
 void add_verify(CLI::App& app, Common& common, Action& action) {
     auto file = std::make_shared<std::string>();
     CLI::App* verb = app.add_subcommand(
-        "verify", "verdicts of verifiable instructions on responses; totals on stderr");
+        "verify",
+        "verdicts of verifiable instructions on responses: a table of types, totals on stderr");
     verb->add_option("FILE", *file, "JSONL: key, prompt, response, instruction_id_list, kwargs")
         ->required();
     verb->add_flag("--json", common.json, "one JSON object per row on stdout");

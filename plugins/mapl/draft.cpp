@@ -1,7 +1,5 @@
-// Solve, phrase, append, verify.
+// Solve, phrase, join, verify.
 #include "draft.hpp"
-
-#include <samara/json.hpp>
 
 namespace samara::mapl {
 namespace {
@@ -31,6 +29,8 @@ Settings::Settings(const Params& params)
       attempts(params.integer("attempts")),
       wordings(wordings_of(params.string("wordings"))),
       negation(params.flag("negation")),
+      joining(params),
+      permuted(params.string("truth") == "permuted"),
       weight(params.number("weight")) {
     const std::vector<int64_t> count = params.integers("count");
     if (count.size() != 2 || count[0] > count[1]) {
@@ -84,19 +84,87 @@ std::string Tally::summary() const {
     return out;
 }
 
-int64_t last_user_message(const Messages& messages) {
-    for (size_t n = messages.size(); n > 0; --n) {
-        const std::string& role = messages[n - 1].role;
-        if (role.empty() || role == "user") {
-            return static_cast<int64_t>(n) - 1;
+namespace {
+
+/// kwargs without the nulls that tables of mixed types carry for every unused argument.
+std::string without_nulls(const Json& given) {
+    Json out = Json::object();
+    for (const auto& [key, value] : *given.members()) {
+        if (!value.is_null()) {
+            out.set(key, value);
         }
     }
-    return -1;
+    return out.dump();
+}
+
+}  // namespace
+
+Carried Drafter::begin(const Record& record, int k) {
+    discarded_.clear();
+    Carried out;
+    const auto ids = record.meta("instruction_id_list"), arguments = record.meta("kwargs");
+    if (!ids) {
+        return out;
+    }
+    const Json names = Json::parse(*ids), lists = Json::parse(arguments.value_or("null"));
+    out.problem = "instruction_id_list and kwargs do not fit together";
+    if (names.list() == nullptr || lists.list() == nullptr ||
+        names.list()->size() != lists.list()->size()) {
+        return out;
+    }
+    for (size_t n = 0; n < names.list()->size(); ++n) {
+        const Json &name = (*names.list())[n], &given = (*lists.list())[n];
+        if (name.string() == nullptr || given.members() == nullptr) {
+            return out;
+        }
+        out.ids.push_back(*name.string());
+        const bool offered = instructions_.find(*name.string()) >= 0;
+        out.arguments.push_back({offered ? without_nulls(given) : "", false});
+    }
+    out.barred = pool_.barred_by(out.ids);
+    out.problem = pool_.can_draw(k, out.barred)
+                      ? nullptr
+                      : "too few types stand beside the record's own instructions";
+    return out;
+}
+
+Json Drafter::judged(const Carried& carried,
+                     const Messages& prompt,
+                     std::string_view response) const {
+    Json out = Json::List{};
+    for (size_t n = 0; n < carried.ids.size(); ++n) {
+        const Solution& arguments = carried.arguments[n];
+        if (arguments.kwargs.empty()) {
+            continue;  // no library can judge it
+        }
+        const Verdict verdict = instructions_.check(carried.ids[n], arguments, prompt, response);
+        Json one = Json::object();
+        one.set("id", carried.ids[n]).set("kwargs", Json::parse(arguments.kwargs));
+        one.set("negated", false).set("text", "");
+        out.push(std::move(one.set("truth", verdict.strict == 1)));
+    }
+    return out;
+}
+
+std::string Drafter::own_instructions(const Carried& carried,
+                                      const Messages& prompt,
+                                      std::string_view response) const {
+    const Json out = judged(carried, prompt, response);
+    return out.list()->empty() ? "" : out.dump();
+}
+
+std::string Drafter::discarded() const {
+    std::string out;
+    for (const auto& [cause, n] : discarded_) {
+        out += (out.empty() ? "" : ", ") + cause + ' ' + std::to_string(n);
+    }
+    return out;
 }
 
 void Drafter::failed(const char* cause, const std::string& id) {
     ++tally_.failed[{cause, id}];
     last_failure_ = std::string(cause) + ' ' + id;
+    ++discarded_[last_failure_];
 }
 
 // A solver draws the polarity with the values, so without negation a draw is simply repeated: what
@@ -122,6 +190,7 @@ std::optional<Solution> Drafter::solve(size_t type,
 }
 
 std::optional<Prompt> Drafter::make(const Messages& prompt,
+                                    const Carried& carried,
                                     std::span<const size_t> types,
                                     std::span<const Wanted> wanted,
                                     Random& random) {
@@ -141,13 +210,13 @@ std::optional<Prompt> Drafter::make(const Messages& prompt,
     }
     random.shuffle(list);
 
-    Prompt out{prompt, {}};
-    std::string& target = out.messages[static_cast<size_t>(last_user_message(prompt))].content;
-    for (size_t n = 0; n < list.size(); ++n) {
-        target += (n == 0 ? "\n\n" : " ") + list[n].text;
+    std::vector<std::string> texts;
+    for (const Instruction& i : list) {
+        texts.push_back(i.text);
     }
+    Prompt out{settings_->joining.apply(prompt, texts), {}};
     for (const Wanted& w : wanted) {
-        Json all = Json::List{};
+        Json all = judged(carried, prompt, w.response);
         for (const Instruction& i : list) {
             Json one = Json::object();
             one.set("id", i.id).set("kwargs", Json::parse(i.arguments.kwargs));

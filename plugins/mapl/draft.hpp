@@ -2,9 +2,11 @@
 // and counts what cannot be had.  Shared by mapl_intra and mapl_inter; which patterns and which
 // relations is theirs.
 #pragma once
+#include "join.hpp"
 #include "patterns.hpp"
 #include "type_pool.hpp"
 
+#include <samara/json.hpp>
 #include <samara/synthesizer.hpp>
 
 #include <map>
@@ -24,6 +26,8 @@ struct Settings {
     int64_t attempts;  ///< draws before a record (intra: an end) is given up
     Wordings wordings;
     bool negation;  ///< opposites are asked for, too
+    Joining joining;
+    bool permuted;  ///< placebo: a coin decides the order of every relation
     double weight;  ///< factor on the record's weight
 
     /// The types that this run offers under these settings.  Fails the call when fewer than
@@ -39,7 +43,18 @@ struct Wanted {
     Mask truths = 0;
 };
 
-/// A prompt with instructions at the end of its last user message.
+/// Verifiable instructions that the record's prompt came with, in IFEval's form (row fields
+/// instruction_id_list and kwargs).  They stand in every prompt of the record: a type that
+/// conflicts with one of them is not drawn, and every candidate says what its response makes of
+/// them, with an empty text.
+struct Carried {
+    std::vector<std::string> ids;     ///< all, types that no library of the run has included
+    std::vector<Solution> arguments;  ///< by id; kwargs empty where no library has the type
+    TypePool::Barred barred;
+    const char* problem = nullptr;  ///< why the record cannot be used; a fixed sentence
+};
+
+/// A prompt with instructions joined to it.
 struct Prompt {
     Messages messages;
     /// JSON for Candidate::instructions, one per Wanted, in their order.
@@ -55,9 +70,6 @@ struct Tally {
     std::string summary() const;
 };
 
-/// Index of the last message that a user wrote (role "user", or "" for plain text), or -1.
-int64_t last_user_message(const Messages& messages);
-
 /// Makes prompts for the records of one call.  Everything depends on its arguments and on `random`
 /// alone.
 class Drafter {
@@ -66,6 +78,14 @@ public:
         : data_(&data), settings_(&settings), pool_(settings.pool(instructions_)) {}
 
     const TypePool& pool() const { return pool_; }
+    /// What the record asks for by itself; forgets what the record before it discarded.
+    Carried begin(const Record& record, int k);
+    /// Candidate::instructions of the record's own prompt with this response.
+    std::string own_instructions(const Carried& carried,
+                                 const Messages& prompt,
+                                 std::string_view response) const;
+    /// "infeasible keywords:existence 2": draws of this record that failed, by cause and type.
+    std::string discarded() const;
     Tally& tally() { return tally_; }
     /// "cause: type" of the last prompt that could not be made.
     const std::string& last_failure() const { return last_failure_; }
@@ -74,6 +94,7 @@ public:
     /// appended to `prompt` in random order.  Nothing, and a count, when one cannot be solved or
     /// does not verify.
     std::optional<Prompt> make(const Messages& prompt,
+                               const Carried& carried,
                                std::span<const size_t> types,
                                std::span<const Wanted> wanted,
                                Random& random);
@@ -86,6 +107,7 @@ private:
         std::string text;
     };
     void failed(const char* cause, const std::string& id);
+    Json judged(const Carried& carried, const Messages& prompt, std::string_view response) const;
     std::optional<Solution> solve(size_t type,
                                   const Messages& prompt,
                                   std::span<const Demand> demands,
@@ -99,6 +121,7 @@ private:
     Instructions instructions_;
     TypePool pool_;
     Tally tally_;
+    std::map<std::string, int64_t> discarded_;
     std::string last_failure_;
 };
 

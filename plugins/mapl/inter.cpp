@@ -54,10 +54,11 @@ void Inter::synthesize(const Dataset& data,
             continue;
         }
         Group group(r);
-        if (add(group, record, seed, drafter)) {
+        const std::string reason = add(group, record, seed, drafter);
+        if (reason.empty()) {
             sink.emit(group);
         } else {
-            sink.skip(r, "every draw failed, the last for " + drafter.last_failure());
+            sink.skip(r, reason);
         }
     }
     if (const std::string line = drafter.tally().summary(); !line.empty()) {
@@ -66,6 +67,7 @@ void Inter::synthesize(const Dataset& data,
 }
 
 std::optional<Inter::Side> Inter::draft(const Record& record,
+                                        const Carried& carried,
                                         std::span<const size_t> types,
                                         bool chosen_better,
                                         Random& random,
@@ -74,22 +76,26 @@ std::optional<Inter::Side> Inter::draft(const Record& record,
     const TruthPair pair = pairs[random.below(pairs.size())];
     const Wanted wanted[] = {{*record.chosen(), chosen_better ? pair.better : pair.worse},
                              {*record.rejected(), chosen_better ? pair.worse : pair.better}};
-    std::optional<Prompt> prompt = drafter.make(record.prompt(), types, wanted, random);
+    std::optional<Prompt> prompt = drafter.make(record.prompt(), carried, types, wanted, random);
     return prompt ? std::optional(Side{std::move(*prompt), pair, chosen_better}) : std::nullopt;
 }
 
-bool Inter::add(Group& group, const Record& record, uint64_t seed, Drafter& drafter) const {
+std::string Inter::add(Group& group, const Record& record, uint64_t seed, Drafter& drafter) const {
     const std::string purpose = "samara.mapl_inter";
     const int k = static_cast<int>(
         stream(seed, purpose, record.id()).between(settings_.count_low, settings_.count_high));
+    const Carried carried = drafter.begin(record, k);
+    if (carried.problem != nullptr) {
+        return carried.problem;
+    }
     for (int64_t attempt = 0; attempt < settings_.attempts; ++attempt) {
         Random random = stream(seed, purpose + '/' + std::to_string(attempt), record.id());
         ++drafter.tally().draws;
-        const std::vector<size_t> types = drafter.pool().draw(k, random);
+        const std::vector<size_t> types = drafter.pool().draw(k, random, carried.barred);
         std::vector<Side> sides;
         for (size_t n = 0; n < (two_ ? 2U : 1U); ++n) {
             const bool chosen_better = two_ ? n == 0 : pattern_ != Pattern::narrow;
-            if (auto side = draft(record, types, chosen_better, random, drafter)) {
+            if (auto side = draft(record, carried, types, chosen_better, random, drafter)) {
                 sides.push_back(std::move(*side));
             }
         }
@@ -112,13 +118,19 @@ bool Inter::add(Group& group, const Record& record, uint64_t seed, Drafter& draf
                 key + ".truths",
                 "chosen " + show_mask(of_w, k) + ", rejected " + show_mask(of_l, k));
         }
-        fill(group, record, std::move(sides));
-        return true;
+        annotate(group, "inter", settings_, drafter);
+        fill(group, record, carried, std::move(sides), seed, drafter);
+        return "";
     }
-    return false;
+    return "every draw failed, the last for " + drafter.last_failure();
 }
 
-void Inter::fill(Group& group, const Record& record, std::vector<Side>&& sides) const {
+void Inter::fill(Group& group,
+                 const Record& record,
+                 const Carried& carried,
+                 std::vector<Side>&& sides,
+                 uint64_t seed,
+                 const Drafter& drafter) const {
     std::vector<int64_t> with_w, with_l;
     for (Side& side : sides) {
         with_w.push_back(group.add(side.prompt.messages, *record.chosen()));
@@ -131,20 +143,34 @@ void Inter::fill(Group& group, const Record& record, std::vector<Side>&& sides) 
     if (!two_ && !responses_) {
         with_w.push_back(group.add(record.prompt(), *record.chosen()));
         with_l.push_back(group.add(record.prompt(), *record.rejected()));
+        for (const int64_t n : {with_w.back(), with_l.back()}) {
+            Candidate& own = group.candidates[static_cast<size_t>(n)];
+            own.instructions = drafter.own_instructions(carried, own.prompt, *own.response);
+        }
     }
     for (Candidate& candidate : group.candidates) {
         // Equal to the record's other candidates, or the host could not merge them.
         candidate.weight = record.weight();
     }
-    relate(group, record, sides, with_w, with_l);
+    relate(group, record, seed, sides, with_w, with_l);
 }
 
 void Inter::relate(Group& group,
                    const Record& record,
+                   uint64_t seed,
                    std::span<const Side> sides,
                    std::span<const int64_t> with_w,
                    std::span<const int64_t> with_l) const {
+    Random coin = stream(seed, "samara.mapl_inter/placebo", record.id());
     const auto finish = [&](Relation& relation, int differences) {
+        if (settings_.permuted && coin.below(2) == 1) {
+            if (relation.order == 1) {
+                std::swap(relation.i, relation.j);
+            } else {
+                std::swap(relation.i, relation.k);
+                std::swap(relation.j, relation.l);
+            }
+        }
         relation.weight = record.weight() * settings_.weight;
         relation.margin = margin_ * differences;
         relation.flip = pattern_ == Pattern::neutral ? 0.5 : 0.0;

@@ -29,6 +29,8 @@ namespace samara::mapl {
 ///
 /// Tags     on the relation only: intra may arrive at the same candidate, and the two must merge
 ///
+/// Placebo  truth "permuted" draws the order of each relation by a coin
+///
 /// Random   from (seed, this plugin, record id, attempt).
 class Inter {
 public:
@@ -63,6 +65,10 @@ public:
         kAttempts,
         kWordings,
         kNegation,
+        kJoin,
+        kTemplate,
+        kPlace,
+        kTruth,
         kWeight};
 
     explicit Inter(const Params& params);
@@ -81,15 +87,24 @@ private:
         TruthPair truths;
         bool chosen_better;
     };
-    bool add(Group& group, const Record& record, uint64_t seed, Drafter& drafter) const;
+    /// Adds the record's relations; else why there are none.
+    std::string add(Group& group, const Record& record, uint64_t seed, Drafter& drafter) const;
     std::optional<Side> draft(const Record& record,
+                              const Carried& carried,
                               std::span<const size_t> types,
                               bool chosen_better,
                               Random& random,
                               Drafter& drafter) const;
-    void fill(Group& group, const Record& record, std::vector<Side>&& sides) const;
+    /// The candidates and the relations over them.
+    void fill(Group& group,
+              const Record& record,
+              const Carried& carried,
+              std::vector<Side>&& sides,
+              uint64_t seed,
+              const Drafter& drafter) const;
     void relate(Group& group,
                 const Record& record,
+                uint64_t seed,
                 std::span<const Side> sides,
                 std::span<const int64_t> with_w,
                 std::span<const int64_t> with_l) const;

@@ -71,10 +71,10 @@ void Intra::synthesize(const Dataset& data,
         for (const End& end :
              {End{"chosen", *record.chosen(), 0}, End{"rejected", *record.rejected(), 1}}) {
             const bool wanted = end.index == 0 ? chosen_ : rejected_;
-            if (wanted && !add(group, record, end, seed, drafter)) {
-                sink.skip(r,
-                          std::string(end.name) + " end: every draw failed, the last for " +
-                              drafter.last_failure());
+            if (const std::string reason =
+                    wanted ? add(group, record, end, seed, drafter) : std::string();
+                !reason.empty()) {
+                sink.skip(r, std::string(end.name) + " end: " + reason);
             }
         }
         if (!group.relations.empty()) {
@@ -87,6 +87,7 @@ void Intra::synthesize(const Dataset& data,
 }
 
 bool Intra::draft(const Messages& prompt,
+                  const Carried& carried,
                   const End& end,
                   std::span<const size_t> types,
                   TruthPair truths,
@@ -97,8 +98,9 @@ bool Intra::draft(const Messages& prompt,
     const size_t plain = empty_side_ ? end.index : 2;  // which of the two stays as it is
     for (size_t n = 0; n < 2; ++n) {
         const Wanted wanted{end.response, masks[n]};
-        out[n] =
-            n == plain ? Prompt{prompt, {""}} : drafter.make(prompt, types, {&wanted, 1}, random);
+        out[n] = n == plain
+                     ? Prompt{prompt, {drafter.own_instructions(carried, prompt, end.response)}}
+                     : drafter.make(prompt, carried, types, {&wanted, 1}, random);
         if (!out[n]) {
             return false;
         }
@@ -106,23 +108,27 @@ bool Intra::draft(const Messages& prompt,
     return true;
 }
 
-bool Intra::add(Group& group,
-                const Record& record,
-                const End& end,
-                uint64_t seed,
-                Drafter& drafter) const {
+std::string Intra::add(Group& group,
+                       const Record& record,
+                       const End& end,
+                       uint64_t seed,
+                       Drafter& drafter) const {
     const std::string purpose = std::string("samara.mapl_intra/") + end.name;
     const int k = static_cast<int>(
         stream(seed, purpose, record.id()).between(settings_.count_low, settings_.count_high));
     const Messages prompt = record.prompt();
+    const Carried carried = drafter.begin(record, k);
+    if (carried.problem != nullptr) {
+        return carried.problem;
+    }
     for (int64_t attempt = 0; attempt < settings_.attempts; ++attempt) {
         Random random = stream(seed, purpose + '/' + std::to_string(attempt), record.id());
         ++drafter.tally().draws;
-        const std::vector<size_t> types = drafter.pool().draw(k, random);
+        const std::vector<size_t> types = drafter.pool().draw(k, random, carried.barred);
         const std::vector<TruthPair>& pairs = pairs_[end.index][static_cast<size_t>(k)];
         const TruthPair pair = pairs[random.below(pairs.size())];
         std::optional<Prompt> prompts[2];
-        if (!draft(prompt, end, types, pair, random, drafter, prompts)) {
+        if (!draft(prompt, carried, end, types, pair, random, drafter, prompts)) {
             continue;
         }
         std::string names;
@@ -137,9 +143,13 @@ bool Intra::add(Group& group,
             candidate.instructions = std::move(x->instructions[0]);
         }
         const int64_t n = static_cast<int64_t>(group.candidates.size());
-        group.prefer(n - 2, n - 1, tag_list_[std::min(end.index, tag_list_.size() - 1)]).weight =
+        const bool turned =
+            settings_.permuted && stream(seed, purpose + "/placebo", record.id()).below(2) == 1;
+        const char* tag = tag_list_[std::min(end.index, tag_list_.size() - 1)];
+        group.prefer(turned ? n - 1 : n - 2, turned ? n - 2 : n - 1, tag).weight =
             record.weight() * settings_.weight;
         const std::string key = std::string("intra.") + end.name;
+        annotate(group, key, settings_, drafter);
         group.notes.emplace_back(key + ".functions", names);
         group.notes.emplace_back(
             key + ".condition",
@@ -149,9 +159,9 @@ bool Intra::add(Group& group,
         };
         group.notes.emplace_back(key + ".truths",
                                  side(pair.better, 0) + " > " + side(pair.worse, 1));
-        return true;
+        return "";
     }
-    return false;
+    return "every draw failed, the last for " + drafter.last_failure();
 }
 
 }  // namespace samara::mapl

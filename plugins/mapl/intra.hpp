@@ -20,6 +20,9 @@ namespace samara::mapl {
 ///
 /// Tags     on relations only: inter may arrive at the same candidate, and the two must merge
 ///
+/// Placebo  truth "permuted" leaves the prompts as they are and draws the order of each relation by
+///          a coin: what a model then learns is none of the instructions' doing
+///
 /// Random   from (seed, this plugin, record id, end, attempt)
 class Intra {
 public:
@@ -41,6 +44,10 @@ public:
         kAttempts,
         kWordings,
         kNegation,
+        kJoin,
+        kTemplate,
+        kPlace,
+        kTruth,
         kWeight};
 
     explicit Intra(const Params& params);
@@ -55,17 +62,19 @@ private:
     struct End;
     /// The two prompts of a draw, better first; nothing when one of them cannot be had.
     bool draft(const Messages& prompt,
+               const Carried& carried,
                const End& end,
                std::span<const size_t> types,
                TruthPair truths,
                Random& random,
                Drafter& drafter,
                std::optional<Prompt> (&out)[2]) const;
-    bool add(Group& group,
-             const Record& record,
-             const End& end,
-             uint64_t seed,
-             Drafter& drafter) const;
+    /// Adds the relation of one end; else why there is none.
+    std::string add(Group& group,
+                    const Record& record,
+                    const End& end,
+                    uint64_t seed,
+                    Drafter& drafter) const;
 
     Settings settings_;
     Condition condition_;

@@ -42,6 +42,27 @@ inline constexpr samara_param kNegation =
                 "true",
                 "also ask for the opposite (\"do not end with ...\"); without it a truth must come "
                 "from the values alone, so types without values cannot differ between two prompts");
+inline constexpr samara_param kJoin =
+    param::choice("join",
+                  "\"sentences\"",
+                  "sentences|list",
+                  "several instructions stand one after the other, or as a numbered list");
+inline constexpr samara_param kTemplate =
+    param::string("template",
+                  "\"{prompt}\\n\\n{instructions}\"",
+                  "how they join the message: a text with {prompt} and {instructions}, each once");
+inline constexpr samara_param kPlace = param::choice(
+    "place",
+    "\"last_user\"",
+    "last_user|first_user|system",
+    "message that they join; system: a message of their own in front where the prompt "
+    "has no system message");
+inline constexpr samara_param kTruth =
+    param::choice("truth",
+                  "\"checked\"",
+                  "checked|permuted",
+                  "permuted: a placebo, the same prompts with the order of each relation drawn by "
+                  "a fair coin");
 inline constexpr samara_param kWeight =
     param::number("weight", "1.0", 0, kInfinity, "factor on the record's weight");
 
@@ -70,6 +91,19 @@ inline const char* unusable(const Record& record) {
         return "the prompt has no user message";
     }
     return nullptr;
+}
+
+/// Notes for people and for the report: what was discarded on the way, and that it is a placebo.
+inline void annotate(Group& group,
+                     const std::string& key,
+                     const Settings& settings,
+                     const Drafter& drafter) {
+    if (const std::string discarded = drafter.discarded(); !discarded.empty()) {
+        group.notes.emplace_back(key + ".discarded", discarded);
+    }
+    if (settings.permuted) {
+        group.notes.emplace_back(key + ".truth", "permuted");
+    }
 }
 
 /// The stream for one purpose of one record.  Keyed by the record's id, not its index: other

@@ -19,9 +19,9 @@ std::vector<std::string_view> split(std::string_view words) {
 }
 
 /// True when a type whose list is `conflicts` says that `id` cannot stand beside it.
-bool names(const char* conflicts, std::string_view id) {
+bool names(std::string_view conflicts, std::string_view id) {
     bool named = false;
-    for (const std::string_view word : split(conflicts == nullptr ? "" : conflicts)) {
+    for (const std::string_view word : split(conflicts)) {
         if (word.front() == '-') {
             if (word.substr(1) == id) {
                 return false;
@@ -64,6 +64,8 @@ TypePool::TypePool(std::span<const samara_instruction_type* const> types,
     std::vector<const samara_instruction_type*> chosen;
     for (size_t n = 0; n < types.size(); ++n) {
         const samara_instruction_type& type = *types[n];
+        const std::string list = type.conflicts == nullptr ? "" : type.conflicts;
+        every_list_[type.id] = list;
         if (has(functions, type.id) && type.can_solve == 0) {
             throw std::invalid_argument("functions names '" + std::string(type.id) +
                                         "', which can be checked but not solved");
@@ -75,30 +77,46 @@ TypePool::TypePool(std::span<const samara_instruction_type* const> types,
         chosen.push_back(&type);
         indices_.push_back(static_cast<int64_t>(n));
         ids_.emplace_back(type.id);
+        lists_.push_back(list);
     }
     conflicts_.assign(chosen.size() * chosen.size(), 0);
     for (size_t n = 0; n < chosen.size(); ++n) {
         for (size_t m = 0; m < chosen.size(); ++m) {
-            conflicts_[n * chosen.size() + m] = n == m ||
-                                                names(chosen[n]->conflicts, chosen[m]->id) ||
-                                                names(chosen[m]->conflicts, chosen[n]->id);
+            conflicts_[n * chosen.size() + m] =
+                n == m || names(lists_[n], ids_[m]) || names(lists_[m], ids_[n]);
         }
     }
 }
 
-bool TypePool::fits(std::span<const size_t> chosen, size_t n) const {
-    return std::none_of(chosen.begin(), chosen.end(), [&](size_t m) { return conflict(n, m); });
+TypePool::Barred TypePool::barred_by(std::span<const std::string> ids) const {
+    Barred out(size(), 0);
+    for (const std::string& id : ids) {
+        const auto list = every_list_.find(id);
+        for (size_t n = 0; n < size(); ++n) {
+            out[n] = out[n] != 0 || ids_[n] == id || names(lists_[n], id) ||
+                     (list != every_list_.end() && names(list->second, ids_[n]));
+        }
+    }
+    return out;
 }
 
-bool TypePool::completable(std::vector<size_t> chosen, int k, size_t from) const {
+bool TypePool::fits(std::span<const size_t> chosen, size_t n, const Barred& barred) const {
+    return (barred.empty() || barred[n] == 0) &&
+           std::none_of(chosen.begin(), chosen.end(), [&](size_t m) { return conflict(n, m); });
+}
+
+bool TypePool::completable(std::vector<size_t> chosen,
+                           int k,
+                           const Barred& barred,
+                           size_t from) const {
     if (chosen.size() >= static_cast<size_t>(k)) {
         return true;
     }
     for (size_t n = from; n < size(); ++n) {
-        if (fits(chosen, n)) {
+        if (fits(chosen, n, barred)) {
             std::vector<size_t> longer = chosen;
             longer.push_back(n);
-            if (completable(std::move(longer), k, n + 1)) {
+            if (completable(std::move(longer), k, barred, n + 1)) {
                 return true;
             }
         }
@@ -106,17 +124,17 @@ bool TypePool::completable(std::vector<size_t> chosen, int k, size_t from) const
     return false;
 }
 
-std::vector<size_t> TypePool::draw(int k, Random& random) const {
+std::vector<size_t> TypePool::draw(int k, Random& random, const Barred& barred) const {
     std::vector<size_t> chosen;
     while (chosen.size() < static_cast<size_t>(k)) {
         std::vector<size_t> possible;
         for (size_t n = 0; n < size(); ++n) {
-            if (!fits(chosen, n)) {
+            if (!fits(chosen, n, barred)) {
                 continue;
             }
             std::vector<size_t> longer = chosen;
             longer.push_back(n);
-            if (completable(std::move(longer), k)) {
+            if (completable(std::move(longer), k, barred)) {
                 possible.push_back(n);
             }
         }

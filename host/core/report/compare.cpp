@@ -2,6 +2,7 @@
 #include "core/report/compare.hpp"
 
 #include "core/report/arms.hpp"
+#include "core/report/synthesis.hpp"
 #include "runtime/error.hpp"
 
 #include <algorithm>
@@ -109,7 +110,7 @@ public:
 
 private:
     [[nodiscard]] ArmSummary summarise(const ArmRuns& arm) const {
-        ArmSummary summary{arm.name, {}, {}, {}};
+        ArmSummary summary{arm.name, {}, {}, {}, {}};
         const auto n = static_cast<double>(arm.runs.size());
         const auto add = [n](double& to, double value) {
             to = value < 0 || std::isnan(to) ? std::numeric_limits<double>::quiet_NaN()
@@ -123,6 +124,8 @@ private:
             add(summary.cost.tree_tokens, run->cost.tree_tokens);
             summary.cost.peak_bytes = std::max(summary.cost.peak_bytes, run->cost.peak_bytes);
         }
+        const std::string& counts = arm.runs.front()->synthesis;
+        summary.synthesis = counts.empty() ? "" : synthesis_text(counts);
         summary.changes = differences(arms_.front().runs.front()->config, arm.runs.front()->config);
         return summary;
     }

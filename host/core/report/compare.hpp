@@ -60,6 +60,7 @@ struct ArmSummary {
     std::vector<int64_t> seeds;
     std::vector<SettingChange> changes;  ///< from the control
     Cost cost;                           ///< mean of the seeds; the peak is their highest
+    std::string synthesis;  ///< what it was trained on, as tables; empty without instructions
 };
 
 struct Report {

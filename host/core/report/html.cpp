@@ -299,6 +299,10 @@ std::string report_html(const Report& report, const std::string& title) {
     if (report.arms.size() > 1) {
         out += "<h2>What the arms change</h2>\n" + settings(report);
     }
+    for (const auto& [arms, table] : synthesis_of(report)) {
+        out += "<h2>Instructions in the training data</h2>\n<p>" + escaped(arms) +
+               "</p>\n<div class=\"scroll\"><pre>" + escaped(table) + "</pre></div>\n";
+    }
     if (!report.notes.empty()) {
         out += "<h2>Notes</h2>\n<ul>\n";
         for (const std::string& note : report.notes) {

@@ -4,6 +4,7 @@
 #include "core/report/metrics.hpp"
 #include "core/report/tables.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -168,6 +169,20 @@ std::string points_text(const Interval& interval) {
     return "[" + points_text(interval.low) + ", " + points_text(interval.high) + "]";
 }
 
+std::vector<std::pair<std::string, std::string>> synthesis_of(const Report& report) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const ArmSummary& arm : report.arms) {
+        const auto same = std::find_if(
+            out.begin(), out.end(), [&](const auto& one) { return one.second == arm.synthesis; });
+        if (same != out.end()) {
+            same->first += ", " + arm.name;
+        } else if (!arm.synthesis.empty()) {
+            out.emplace_back(arm.name, arm.synthesis);
+        }
+    }
+    return out;
+}
+
 std::string report_text(const Report& report) {
     std::string out = results_table(report, false);
     if (const std::string parts = results_table(report, true); !parts.empty()) {
@@ -184,6 +199,9 @@ std::string report_text(const Report& report) {
         "highest.\n";
     if (report.arms.size() > 1) {
         out += "\nWhat the arms change:\n" + settings_text(report);
+    }
+    for (const auto& [arms, table] : synthesis_of(report)) {
+        out += "\nInstructions in the training data of " + arms + ":\n" + table;
     }
     for (const std::string& note : report.notes) {
         out += "\nnote: " + note;

@@ -16,6 +16,9 @@ std::string report_csv(const Report& report);
 /// `title`: plain text.
 std::string report_html(const Report& report, const std::string& title);
 
+/// What the arms were trained on, each table once, under the names of the arms that share it.
+std::vector<std::pair<std::string, std::string>> synthesis_of(const Report& report);
+
 /// "+12.5" and "[+1.2, +23.8]": fractions as percentage points.
 std::string points_text(double fraction);
 std::string points_text(const Interval& interval);

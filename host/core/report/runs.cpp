@@ -129,6 +129,8 @@ void read_environment(RunRecord& run) {
     for (const auto& [name, set] : environment.at("data").items()) {
         run.data[name] = set.at("cache_key");
     }
+    const Json::json_pointer counts("/data/train/summary/instructions");
+    run.synthesis = environment.contains(counts) ? environment.at(counts).dump() : "";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "core/data/groups.hpp"
 #include "core/data/reader.hpp"
 #include "core/log/log.hpp"
+#include "core/report/synthesis.hpp"
 #include "runtime/error.hpp"
 #include "runtime/random.hpp"
 
@@ -38,7 +39,7 @@ CacheKey make_key(const DataSpec& data,
                   const Encoder& encoder) {
     CacheKey key;
     // Raise it when reading, merging, encoding or the summary's layout change what is stored.
-    key.parts.push_back({"preparation", "3"});
+    key.parts.push_back({"preparation", "4"});
     key.parts.push_back({"data", report.content_hash});
     std::string rules =
         "format=" + data.format + ";prompt=" + data.prompt + ";response=" + data.response +
@@ -188,6 +189,7 @@ Preparation prepare(const DataSpec& data,
                     {"skipped", skipped},
                     {"compared_with_itself", removed.same_contrasts + removed.self_preferences}};
     summary.update(count_relations(out.groups));
+    summary["instructions"] = Json::parse(count_synthesis(out.groups));
     summary["unclean_borders"] = encoding.unclean_borders;
     summary["too_long"] = {{"candidates", encoding.too_long},
                            {"prompt_alone", encoding.prompt_too_long},

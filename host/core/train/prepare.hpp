@@ -34,7 +34,8 @@ struct Preparation {
     std::vector<Group> groups;
     CacheKey key;
     bool reused = false;  ///< read from the store
-    std::string summary;  ///< JSON: rows, skips by reason, groups, relations per tag, tokens
+    std::string summary;  ///< JSON: rows, skips by reason, groups, relations per tag, tokens,
+                          ///< and count_synthesis() as "instructions"
 };
 
 /// The key under which the groups of this data and synthesis are kept.  Reads the data files for
