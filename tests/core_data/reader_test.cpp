@@ -117,7 +117,7 @@ TEST_CASE(
     CHECK(kept.report.rows == 14);
     CHECK(kept.report.bad_rows == 7);
     REQUIRE(kept.report.first_bad.size() == 5);
-    CHECK(kept.report.first_bad[4].find("t.jsonl:10:1: field 'chosen' is missing") !=
+    CHECK(kept.report.first_bad[4].find("t.jsonl:10:1: field 'prompt' is missing") !=
           std::string::npos);
     spec.max_bad_rows = 6;
     const Problem over = problem_of(text, spec);
@@ -167,7 +167,7 @@ TEST_CASE("An empty data set says why it is empty") {
     const Problem p = problem_of("{}\n{}\n", spec);
     CHECK(p.code == Code::data);
     CHECK(has(p, "all 2 rows are bad"));
-    CHECK(has(p, "t.jsonl:1:1: field 'chosen' is missing"));
+    CHECK(has(p, "t.jsonl:1:1: field 'prompt' is missing"));
 }
 
 TEST_CASE(

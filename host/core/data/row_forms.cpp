@@ -299,8 +299,9 @@ Record make_record(const JsonRow& row, const DataSpec& spec) {
         read_tokenised(fields, record);
     } else if (fields.has("response") || fields.has("completion")) {
         read_unpaired(fields, record);
-    } else if (fields.has("prompt") && !fields.has_any(kAnswers)) {
-        record.prompt = read_turns(fields, "prompt");  // to be answered by a policy
+    } else if (!fields.has_any(kAnswers)) {  // to be answered by a policy
+        record.prompt = read_turns(
+            fields, "prompt", "and chosen and rejected beside it, where preferences are meant");
     } else {
         read_pair(fields, record);
     }

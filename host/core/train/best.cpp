@@ -2,6 +2,7 @@
 #include "core/train/best.hpp"
 
 #include "core/store/files.hpp"
+#include "core/train/answers.hpp"
 #include "runtime/error.hpp"
 
 #include <ATen/ATen.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 
 namespace samara::host {
 namespace {
@@ -74,6 +76,17 @@ std::vector<std::string> metrics_of(const Plan& plan,
     }
     Row row;
     add_fields(row, stats, tags, plan.pipeline == "reward", 1.0);
+    size_t candidates = 0, relations = 0;
+    for (const Group* group : groups) {
+        candidates += group->candidates.size();
+        relations += group->relations.size();
+    }
+    std::vector<double> scores(candidates);  // all different: a constant has no correlation
+    std::iota(scores.begin(), scores.end(), 0.0);
+    const std::vector<double> gaps(relations, 1.0);
+    Answers answers(set.by);
+    answers.add(groups, scores.data(), gaps.data());
+    answers.add_fields(row);
     std::vector<std::string> known = {"loss"};
     for (const auto& [name, value] : row.fields) {
         known.push_back(name);
