@@ -10,21 +10,6 @@
 namespace samara::ifeval {
 namespace {
 
-std::vector<View> cut(View text) {
-    std::vector<View> out;
-    for (size_t i = 0; i < text.size();) {
-        size_t end = i;
-        while (end < text.size() && !is_space(text[end])) {
-            ++end;
-        }
-        if (end > i) {
-            out.push_back(text.substr(i, end - i));
-        }
-        i = end + 1;
-    }
-    return out;
-}
-
 // The rules cut a capital letter off a small one only in "'Tis", "'Twas" and before "n't".
 bool may_hold_capitals(View chunk) {
     for (size_t i = 0; i < chunk.size(); ++i) {
@@ -70,7 +55,7 @@ int64_t count_capital_words(View text) {
             continue;
         }
         const Text rewritten = treebank(candidates);
-        for (const View token : cut(rewritten)) {
+        for (const View token : split(rewritten)) {
             n += is_upper(token) ? 1 : 0;
         }
     }

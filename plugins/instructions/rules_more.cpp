@@ -15,22 +15,6 @@ bool is_punctuation(char32_t c) {
            (c >= '{' && c <= '~');
 }
 
-// str.split().
-std::vector<View> tokens(View text) {
-    std::vector<View> out;
-    for (size_t i = 0; i < text.size();) {
-        size_t end = i;
-        while (end < text.size() && !is_space(text[end])) {
-            ++end;
-        }
-        if (end > i) {
-            out.push_back(text.substr(i, end - i));
-        }
-        i = end + 1;
-    }
-    return out;
-}
-
 // str.translate(str.maketrans("", "", string.punctuation)).
 Text without_punctuation(View text) {
     Text out;
@@ -60,7 +44,7 @@ bool is_small_letter(char32_t c) {
 int64_t count_unique_words(View text) {
     const Text lowered = lower(text);
     std::unordered_set<View> words;
-    for (const View token : tokens(lowered)) {
+    for (const View token : split(lowered)) {
         words.insert(strip_punctuation(token));
     }
     return static_cast<int64_t>(words.size());
@@ -82,7 +66,7 @@ int64_t count_repeats(View text) {
     const Text plain = without_punctuation(lower(text));
     std::unordered_map<View, int64_t> counts;
     int64_t most = 0;
-    for (const View token : tokens(plain)) {
+    for (const View token : split(plain)) {
         most = std::max(most, ++counts[token]);
     }
     return most;
@@ -110,7 +94,7 @@ int64_t count_lowercase_words(View text) {
 
 bool has_equal_neighbours(View text) {
     const Text plain = without_punctuation(lower(text));
-    const std::vector<View> words = tokens(plain);
+    const std::vector<View> words = split(plain);
     for (size_t i = 1; i < words.size(); ++i) {
         if (words[i].front() == words[i - 1].front()) {
             return true;
@@ -121,7 +105,7 @@ bool has_equal_neighbours(View text) {
 
 bool has_palindromes(View text) {
     const Text plain = lower(without_punctuation(text));
-    const std::vector<View> words = tokens(plain);
+    const std::vector<View> words = split(plain);
     return std::count_if(words.begin(), words.end(), [](View word) {
                return word.size() >= 5 && std::equal(word.begin(), word.end(), word.rbegin());
            }) >= 10;
@@ -161,7 +145,7 @@ bool is_word_per_line(View text) {
     const std::vector<View> lines = split(body, U"\n");
     const auto filled =
         std::count_if(lines.begin(), lines.end(), [](View line) { return !line.empty(); });
-    return static_cast<size_t>(filled) == tokens(body).size();
+    return static_cast<size_t>(filled) == split(body).size();
 }
 
 bool has_space(View text) {
@@ -174,14 +158,14 @@ bool has_output_template(View text) {
 }
 
 bool is_bracketed(View text) {
-    const std::vector<View> all = tokens(text);
+    const std::vector<View> all = split(text);
     return std::all_of(all.begin(), all.end(), [](View token) {
         return token.front() == '[' && token.back() == ']';
     });
 }
 
 bool has_wrapped_bigrams(View text) {
-    const std::vector<View> all = tokens(text);
+    const std::vector<View> all = split(text);
     for (size_t i = 0; i + 1 < all.size(); i += 2) {
         if (!all[i].starts_with(U"<<") || !all[i + 1].ends_with(U">>")) {
             return false;

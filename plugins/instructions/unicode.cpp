@@ -225,6 +225,21 @@ Text without(View text, char32_t c) {
     return out;
 }
 
+std::vector<View> split(View text) {
+    std::vector<View> out;
+    for (size_t i = 0; i < text.size();) {
+        size_t end = i;
+        while (end < text.size() && !is_space(text[end])) {
+            ++end;
+        }
+        if (end > i) {
+            out.push_back(text.substr(i, end - i));
+        }
+        i = end + 1;
+    }
+    return out;
+}
+
 std::vector<View> split(View text, View separator) {
     std::vector<View> out;
     for (size_t from = 0;;) {

@@ -43,6 +43,8 @@ View strip_left(View text, char32_t c);
 View strip_right(View text, char32_t c);
 /// text without every occurrence of c.
 Text without(View text, char32_t c);
+/// str.split(): the runs between white space.
+std::vector<View> split(View text);
 /// str.split(separator) for a non-empty separator.
 std::vector<View> split(View text, View separator);
 

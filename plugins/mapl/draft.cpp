@@ -84,42 +84,21 @@ std::string Tally::summary() const {
     return out;
 }
 
-namespace {
-
-/// kwargs without the nulls that tables of mixed types carry for every unused argument.
-std::string without_nulls(const Json& given) {
-    Json out = Json::object();
-    for (const auto& [key, value] : *given.members()) {
-        if (!value.is_null()) {
-            out.set(key, value);
-        }
-    }
-    return out.dump();
-}
-
-}  // namespace
-
 Carried Drafter::begin(const Record& record, int k) {
     discarded_.clear();
     Carried out;
-    const auto ids = record.meta("instruction_id_list"), arguments = record.meta("kwargs");
-    if (!ids) {
+    const auto own = row_instructions(record);
+    if (!own) {
+        out.problem = kNoRowInstructions;
         return out;
     }
-    const Json names = Json::parse(*ids), lists = Json::parse(arguments.value_or("null"));
-    out.problem = "instruction_id_list and kwargs do not fit together";
-    if (names.list() == nullptr || lists.list() == nullptr ||
-        names.list()->size() != lists.list()->size()) {
+    if (own->empty()) {
         return out;
     }
-    for (size_t n = 0; n < names.list()->size(); ++n) {
-        const Json &name = (*names.list())[n], &given = (*lists.list())[n];
-        if (name.string() == nullptr || given.members() == nullptr) {
-            return out;
-        }
-        out.ids.push_back(*name.string());
-        const bool offered = instructions_.find(*name.string()) >= 0;
-        out.arguments.push_back({offered ? without_nulls(given) : "", false});
+    for (const RowInstruction& one : *own) {
+        const bool offered = instructions_.find(one.id) >= 0;
+        out.ids.push_back(one.id);
+        out.arguments.push_back({offered ? one.kwargs.dump() : "", false});
     }
     out.barred = pool_.barred_by(out.ids);
     out.problem = pool_.can_draw(k, out.barred)

@@ -6,7 +6,7 @@
 #include "patterns.hpp"
 #include "type_pool.hpp"
 
-#include <samara/json.hpp>
+#include <samara/row_instructions.hpp>
 #include <samara/synthesizer.hpp>
 
 #include <map>

@@ -1,6 +1,6 @@
 // samara.pairs - the original preferences as they are: tag base.  Synthesizers that make more of a
 // record stand beside it in the run; it changes no text.
-#include <samara/json.hpp>
+#include <samara/row_instructions.hpp>
 #include <samara/synthesizer.hpp>
 
 #include <algorithm>
@@ -100,9 +100,9 @@ private:
 
     /// The prompt alone, or why it cannot be answered.
     static const char* add_prompt(samara::Group& group, const samara::Record& record) {
-        std::optional<std::string> instructions = instructions_of(record);
+        auto instructions = samara::row_instructions(record);
         if (!instructions) {
-            return "instruction_id_list and kwargs do not fit together";
+            return samara::kNoRowInstructions;
         }
         samara::Candidate candidate;
         candidate.prompt = record.prompt();
@@ -110,40 +110,18 @@ private:
         if (candidate.prompt.empty() && candidate.prompt_ids.empty()) {
             return "no prompt";
         }
-        candidate.instructions = std::move(*instructions);
+        candidate.instructions = instructions_of(std::move(*instructions));
         label(group, group.add(std::move(candidate)), 0, record.weight());
         return nullptr;
     }
 
-    /// The row's instruction_id_list and kwargs (a list of objects; null says that an argument is
-    /// not used) as a candidate's instructions; "" where the row has neither, nothing where they
-    /// are no lists of one length.
-    static std::optional<std::string> instructions_of(const samara::Record& record) {
-        const auto ids = record.meta("instruction_id_list"), arguments = record.meta("kwargs");
-        if (!ids) {
-            return "";
-        }
-        const samara::Json names = samara::Json::parse(*ids);
-        const samara::Json lists = samara::Json::parse(arguments.value_or("null"));
-        if (names.list() == nullptr || lists.list() == nullptr ||
-            names.list()->size() != lists.list()->size()) {
-            return std::nullopt;
-        }
+    /// As a candidate's instructions: "" where the row brings none.
+    static std::string instructions_of(std::vector<samara::RowInstruction> list) {
         samara::Json::List out;
-        for (size_t i = 0; i < names.list()->size(); ++i) {
-            const samara::Json &name = (*names.list())[i], &given = (*lists.list())[i];
-            if (name.string() == nullptr || given.members() == nullptr) {
-                return std::nullopt;
-            }
-            samara::Json kwargs = samara::Json::object();
-            for (const auto& [key, value] : *given.members()) {
-                if (!value.is_null()) {
-                    kwargs.set(key, value);
-                }
-            }
+        for (samara::RowInstruction& one : list) {
             out.push_back(samara::Json::object()
-                              .set("id", *name.string())
-                              .set("kwargs", std::move(kwargs))
+                              .set("id", std::move(one.id))
+                              .set("kwargs", std::move(one.kwargs))
                               .set("negated", false)
                               .set("text", ""));
         }

@@ -107,7 +107,7 @@ bool Asked::opposite() const {
     return negated || kwargs.find("\"less than\"") != std::string::npos;
 }
 
-std::vector<Asked> asked_of(const Candidate& candidate, const std::string& where) {
+std::vector<Asked> asked_of(const Candidate& candidate, const std::string& where, bool judged) {
     std::vector<Asked> out;
     if (candidate.instructions.empty() || !candidate.response) {
         return out;
@@ -118,7 +118,7 @@ std::vector<Asked> asked_of(const Candidate& candidate, const std::string& where
                            one.at("kwargs").dump(),
                            one.value("text", ""),
                            one.value("negated", false),
-                           one.at("truth").get<bool>()});
+                           judged && one.at("truth").get<bool>()});
         }
     } catch (const Json::exception& error) {
         throw Error(Code::plugin_fault,

@@ -17,9 +17,11 @@ struct Asked {
     [[nodiscard]] bool opposite() const;
 };
 /// Candidate::instructions, parsed; none for candidates without a response (nothing is true of
-/// them).  Throws Error(Code::plugin_fault) naming `where` when it is not in the form that the SDK
-/// says.
-std::vector<Asked> asked_of(const Candidate& candidate, const std::string& where);
+/// them).  `judged`: each says its truth; sampled responses have none yet, and it is false.
+/// Throws Error(Code::plugin_fault) naming `where` when it is not in the form that the SDK says.
+std::vector<Asked> asked_of(const Candidate& candidate,
+                            const std::string& where,
+                            bool judged = true);
 /// The same for every candidate of a group.
 std::vector<std::vector<Asked>> asked_of(const Group& group);
 

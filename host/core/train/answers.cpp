@@ -1,6 +1,7 @@
 // Lines and parts of an evaluation; see answers.hpp.
 #include "core/train/answers.hpp"
 
+#include "core/report/bootstrap.hpp"
 #include "core/train/step_stats.hpp"
 #include "runtime/error.hpp"
 
@@ -79,13 +80,6 @@ void check_fields(const EvalSet& set, const std::string& where) {
 }
 
 double correlation(const std::vector<double>& x, const std::vector<double>& y) {
-    const auto mean = [](const std::vector<double>& values) {
-        double sum = 0;
-        for (const double value : values) {
-            sum += value;
-        }
-        return sum / static_cast<double>(values.size());
-    };
     const double centre_x = mean(x), centre_y = mean(y);
     double xx = 0, yy = 0, xy = 0;
     for (size_t n = 0; n < x.size(); ++n) {

@@ -4,6 +4,7 @@
 #include "core/config/config.hpp"
 #include "core/log/log.hpp"
 #include "core/model_tensors.hpp"
+#include "core/report/synthesis.hpp"
 #include "core/store/files.hpp"
 #include "core/train/order.hpp"
 #include "runtime/error.hpp"
@@ -27,8 +28,6 @@ struct Rewards::Judge {
 };
 
 namespace {
-
-using Json = nlohmann::json;
 
 /// A reward model's score of prompt and response.
 struct ModelJudge final : Rewards::Judge {
@@ -103,7 +102,7 @@ struct InstructionJudge final : Rewards::Judge {
         int64_t decided = 0;
         for (const Group* group : responses.groups) {
             for (const Candidate& c : group->candidates) {
-                const auto [followed, total] = follow(c);
+                const auto [followed, total] = follow(c, group->record_id);
                 decided += total;
                 out.push_back(total == 0 ? 0.0
                               : all      ? (followed == total ? 1.0 : 0.0)
@@ -120,21 +119,16 @@ struct InstructionJudge final : Rewards::Judge {
         }
         return out;
     }
-    [[nodiscard]] std::pair<int64_t, int64_t> follow(const Candidate& candidate) const {
-        if (candidate.instructions.empty()) {
-            return {0, 0};
-        }
+    /// Instructions followed, and those that the run's libraries can judge.
+    [[nodiscard]] std::pair<int64_t, int64_t> follow(const Candidate& candidate,
+                                                     const std::string& record) const {
         std::vector<Check> checks;
-        for (const Json& one : Json::parse(candidate.instructions)) {
-            Check check;
-            check.id = one.at("id");
-            check.kwargs = one.contains("kwargs") ? one["kwargs"].dump() : "{}";
-            check.negated = one.value("negated", false);
+        for (const Asked& one : asked_of(candidate, "record " + record, false)) {
             const auto& types = set->types();
             if (std::any_of(types.begin(), types.end(), [&](const InstructionType& type) {
-                    return type.id == check.id;
+                    return type.id == one.id;
                 })) {
-                checks.push_back(std::move(check));
+                checks.push_back({one.id, one.kwargs, one.negated, -1, -1});
             }
         }
         set->check(candidate.prompt, *candidate.response, checks);

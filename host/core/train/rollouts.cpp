@@ -2,6 +2,7 @@
 // advantages -> groups; see rollouts.hpp.
 #include "core/train/rollouts.hpp"
 
+#include "core/report/bootstrap.hpp"
 #include "core/store/rollout_store.hpp"
 #include "core/train/advantages.hpp"
 #include "runtime/error.hpp"
@@ -16,8 +17,6 @@
 
 namespace samara::host {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::vector<const Group*> pointers(const std::vector<Group>& groups) {
     std::vector<const Group*> out;
@@ -41,28 +40,7 @@ void split(const at::Tensor& values,
     }
 }
 
-double sum(const std::vector<double>& values) {
-    double total = 0;
-    for (const double value : values) {
-        total += value;
-    }
-    return total;
-}
-
-double mean(const std::vector<double>& values) {
-    return values.empty() ? 0.0 : sum(values) / static_cast<double>(values.size());
-}
-
 }  // namespace
-
-/// A batch on its way; lists are by candidate, in order.
-struct RolloutSource::Judged {
-    std::vector<Group> groups;
-    std::vector<bool> finished;
-    std::vector<std::vector<double>> old_logp, values, kl;  ///< per token; values may be empty
-    std::vector<RewardTerm> terms;
-    std::vector<double> scores;  ///< terms, clip and penalty; without the divergence
-};
 
 RolloutSource::RolloutSource(const RolloutParts& parts)
     : parts_(parts), kl_coef_(parts.plan.ppo.kl_coef) {}
@@ -208,7 +186,7 @@ void RolloutSource::measure(std::vector<Group>& groups,
 
 /// Rewards to advantages, and the frozen columns.  The divergence lands on each token, the score on
 /// the response's last one.
-void RolloutSource::advantages(Judged& judged) const {
+void RolloutSource::advantages(RolloutBatch& judged) const {
     const PpoSpec& ppo = parts_.plan.ppo;
     std::vector<std::shared_ptr<Rollout>> rollouts;
     std::vector<double> totals;  // what a whole response earns
@@ -264,7 +242,7 @@ void RolloutSource::advantages(Judged& judged) const {
 
 bool RolloutSource::sample(int64_t batch, const RunInfo& info) {
     const PpoSpec& ppo = parts_.plan.ppo;
-    Judged judged;
+    RolloutBatch judged;
     judged.groups = skeleton(batch);
     const auto streams = static_cast<int64_t>(parts_.prompts.size());
     for (size_t g = 0; g < judged.groups.size(); ++g) {
@@ -296,86 +274,29 @@ bool RolloutSource::sample(int64_t batch, const RunInfo& info) {
         }
     }
     advantages(judged);
-    write_rollouts(
-        parts_.folder.path() + "/" + file_of(batch) + ".h5", std::to_string(batch), judged.groups);
-    write_samples(file_of(batch) + ".jsonl", judged.groups, judged.terms);
-    show_samples(judged, info.step);
     report(judged, batch, info);
     batch_ = std::move(judged.groups);
     current_ = batch;
     return true;
 }
 
-/// TRL's names; sums over a response, then means over responses.
-void RolloutSource::report(const Judged& judged, int64_t batch, const RunInfo& info) {
+void RolloutSource::report(const RolloutBatch& rolled, int64_t batch, const RunInfo& info) {
     const PpoSpec& ppo = parts_.plan.ppo;
-    std::vector<double> kl, entropy, length, finished;
-    for (size_t n = 0; n < judged.kl.size(); ++n) {
-        kl.push_back(sum(judged.kl[n]));
-        entropy.push_back(-sum(judged.old_logp[n]));
-        length.push_back(static_cast<double>(judged.old_logp[n].size()));
-        finished.push_back(judged.finished[n] ? 1.0 : 0.0);
-    }
-    const double divergence = mean(kl), score = mean(judged.scores);
-    Row row{{{"rollout", batch},
-             {"step", info.step},
-             {"responses", static_cast<int64_t>(kl.size())},
-             {"objective/kl", divergence},
-             {"objective/entropy", mean(entropy)},
-             {"objective/scores", score},
-             {"objective/non_score_reward", -kl_coef_ * divergence},
-             {"objective/rlhf_reward", score - kl_coef_ * divergence},
-             {"kl_coef", kl_coef_},
-             {"response_length", mean(length)},
-             {"finished", mean(finished)}}};
-    for (const RewardTerm& term : judged.terms) {
-        row.fields.emplace_back("reward/" + term.name, mean(term.values));
-    }
-    parts_.folder.metrics(row, "rollout/", info.step);
+    RunFolder& folder = parts_.folder;
+    const std::string file = folder.path() + "/" + file_of(batch);
+    write_rollouts(file + ".h5", std::to_string(batch), rolled.groups);
+    folder.write(file_of(batch) + ".jsonl", responses_jsonl(rolled.groups, rolled.terms));
+    folder.text("rollout/samples", responses_markdown(rolled), info.step);
+    folder.metrics(rollout_row(rolled, batch, info.step, kl_coef_), "rollout/", info.step);
+    const double divergence = divergence_of(rolled);
     if (ppo.kl_stop > 0 && divergence > ppo.kl_stop) {
         stop_reason_ = "a response diverges from the reference by " + std::to_string(divergence) +
                        " nats, more than ppo.kl_stop = " + std::to_string(ppo.kl_stop);
     }
     if (ppo.kl_target > 0) {  // arXiv 1909.08593, section 2.2
         const double error = std::clamp(divergence / ppo.kl_target - 1, -0.2, 0.2);
-        kl_coef_ *= 1 + error * static_cast<double>(kl.size()) / ppo.kl_horizon;
+        kl_coef_ *= 1 + error * static_cast<double>(rolled.kl.size()) / ppo.kl_horizon;
     }
-}
-
-void RolloutSource::write_samples(const std::string& file,
-                                  const std::vector<Group>& groups,
-                                  const std::vector<RewardTerm>& terms) const {
-    std::string lines;
-    size_t n = 0;
-    for (const Group& group : groups) {
-        for (const Candidate& c : group.candidates) {
-            Json line = {{"record", group.record_id}, {"response", *c.response}};
-            for (const RewardTerm& term : terms) {
-                line["reward/" + term.name] = term.values[n];
-            }
-            lines += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-            ++n;
-        }
-    }
-    parts_.folder.write(file, lines);
-}
-
-/// The first response to each of the first prompts, as TensorBoard's text plugin shows it.
-void RolloutSource::show_samples(const Judged& judged, int64_t step) const {
-    constexpr size_t kShown = 4;
-    std::string text;
-    size_t n = 0;
-    for (size_t g = 0; g < std::min(kShown, judged.groups.size()); ++g) {
-        const Group& group = judged.groups[g];
-        std::string body = *group.candidates.front().response;  // indented: as it is
-        for (size_t at = 0; (at = body.find('\n', at)) != std::string::npos; at += 5) {
-            body.replace(at, 1, "\n    ");
-        }
-        text += "**" + group.record_id + "**, score " + std::to_string(judged.scores[n]) +
-                "\n\n    " + body + "\n\n";
-        n += group.candidates.size();
-    }
-    parts_.folder.text("rollout/samples", text, step);
 }
 
 std::optional<std::vector<const Group*>> RolloutSource::groups(const RunInfo& info) {
@@ -425,9 +346,9 @@ bool RolloutSource::evaluate(const EvalSet& set, const RunInfo& info, Row& row) 
         row.fields.emplace_back("reward/" + term.name, mean(term.values));
     }
     row.fields.emplace_back("response_length", mean(length));
-    write_samples("eval/" + set.name + "-responses-step-" + std::to_string(info.step) + ".jsonl",
-                  groups,
-                  terms);
+    parts_.folder.write(
+        "eval/" + set.name + "-responses-step-" + std::to_string(info.step) + ".jsonl",
+        responses_jsonl(groups, terms));
     return true;
 }
 

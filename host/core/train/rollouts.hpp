@@ -5,6 +5,7 @@
 #include "core/train/models.hpp"
 #include "core/train/pipeline.hpp"
 #include "core/train/rewards.hpp"
+#include "core/train/rollout_report.hpp"
 #include "core/train/run_folder.hpp"
 #include "core/train/source.hpp"
 
@@ -39,7 +40,6 @@ public:
     void load(const nlohmann::json& state, int64_t step) override;
 
 private:
-    struct Judged;
     [[nodiscard]] int64_t steps_per_batch() const;
     [[nodiscard]] std::vector<Group> skeleton(int64_t batch) const;
     /// Fills response, response_ids; false: cancelled.  `finished[n]`: by a stop token.
@@ -48,12 +48,9 @@ private:
     void measure(std::vector<Group>& groups,
                  std::vector<std::vector<double>>& old_logp,
                  std::vector<std::vector<double>>& values) const;
-    void advantages(Judged& judged) const;
-    void report(const Judged& judged, int64_t batch, const RunInfo& info);
-    void write_samples(const std::string& file,
-                       const std::vector<Group>& groups,
-                       const std::vector<RewardTerm>& terms) const;
-    void show_samples(const Judged& judged, int64_t step) const;
+    void advantages(RolloutBatch& judged) const;
+    /// Files and metrics of the batch; then kl_stop and kl_target for what comes.
+    void report(const RolloutBatch& rolled, int64_t batch, const RunInfo& info);
     [[nodiscard]] std::string file_of(int64_t batch) const;
     void progress(const std::string& phase, int64_t done, int64_t todo) const;
 

@@ -7,6 +7,7 @@
 //   records.hpp      messages, records, data set, reproducible random numbers
 //   instruction.hpp  verifiable instruction types, and their use from synthesizers
 //   reward.hpp       sampled responses in, numbers out
+//   row_instructions.hpp  verifiable instructions that a row brings along
 //   synthesizer.hpp  records in, groups of candidates and relations out
 //   json.hpp         the JSON that kwargs and instruction lists travel in
 #pragma once
@@ -17,5 +18,6 @@
 #include "optimizer.hpp"
 #include "records.hpp"
 #include "reward.hpp"
+#include "row_instructions.hpp"
 #include "synthesizer.hpp"
 #include "tensor.hpp"
