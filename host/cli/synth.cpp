@@ -86,6 +86,8 @@ void print_group(const Group& group) {
     std::printf("\n");
 }
 
+constexpr int64_t kShownByReport = 10;
+
 /// Tags whose relations a MAPL synthesizer promises to be of condition (a), (b) or neutral.
 std::set<std::string> strict_tags(const Plan& plan, const Synthesis& synthesis) {
     std::set<std::string> out;
@@ -100,9 +102,7 @@ std::set<std::string> strict_tags(const Plan& plan, const Synthesis& synthesis) 
     return out;
 }
 
-int verify_groups(const Preparation& prepared, const Plan& plan, const Synthesis& synthesis) {
-    const Recheck found =
-        recheck(prepared.groups, *synthesis.instructions, strict_tags(plan, synthesis));
+int print_recheck(const Recheck& found) {
     std::printf("re-checked %ld truths: %ld differ\n",
                 static_cast<long>(found.truths),
                 static_cast<long>(found.wrong_truths));
@@ -129,9 +129,8 @@ Json leaks_json(const std::vector<Leak>& leaks) {
     return out;
 }
 
-/// Counts, balance, leaks, what was left out, and ten groups that a person can read.
-void print_report(const Preparation& prepared) {
-    const Json summary = Json::parse(prepared.summary);
+/// Counts, balance, what was left out, leaks.
+void print_report(const Json& summary, const std::vector<Leak>& leaks) {
     const auto count = [&](const char* key) { return static_cast<long>(summary[key]); };
     std::printf("%ld rows, %ld groups, %ld candidates, %ld tokens\n\n%s",
                 count("rows"),
@@ -148,7 +147,7 @@ void print_report(const Preparation& prepared) {
         }
     }
     std::vector<std::vector<std::string>> rows;
-    for (const Leak& leak : probe_leaks(prepared.groups)) {
+    for (const Leak& leak : leaks) {
         rows.push_back({leak.type,
                         std::to_string(leak.draws),
                         fixed(leak.auc, 3),
@@ -158,10 +157,38 @@ void print_report(const Preparation& prepared) {
         "\nDoes the text of an instruction tell its truth?  0.5: not at all; above 0.55 beyond the "
         "interval: a leak.\n%s\n",
         text_table({"type", "draws", "AUC", "+-95 %"}, rows).c_str());
-    const size_t n = prepared.groups.size(), shown = std::min<size_t>(10, n);
-    for (size_t i = 0; i < shown; ++i) {
-        print_group(prepared.groups[i * n / shown]);
-    }
+}
+
+/// What the arguments want to know of the groups, which come by one at a time.
+struct Passing {
+    LeakProbe leaks;
+    Recheck recheck;
+    std::vector<Group> shown;
+};
+
+void pass(GroupStore& store,
+          const Preparation& prepared,
+          const Arguments& arguments,
+          int64_t examples,
+          const InstructionSet& instructions,
+          const std::set<std::string>& strict,
+          Passing& out) {
+    const int64_t spread = std::min(examples, prepared.groups);
+    int64_t index = 0, next = 0;
+    store.each(prepared.key, [&](Group&& group) {
+        if (arguments.report) {
+            out.leaks.add(group);
+        }
+        if (arguments.verify) {
+            recheck(group, instructions, strict, out.recheck);
+        }
+        const bool of_report = next < spread && index == next * prepared.groups / spread;
+        next += of_report ? 1 : 0;
+        if (of_report || index < arguments.show) {
+            out.shown.push_back(std::move(group));
+        }
+        ++index;
+    });
 }
 
 int do_synth(const Arguments& arguments, const Common& common) {
@@ -180,27 +207,35 @@ int do_synth(const Arguments& arguments, const Common& common) {
     const Preparation prepared =
         prepare(plan.data, plan.data.seed, synthesis, *encoder, store, hooks);
     std::fprintf(stderr,
-                 "%zu groups %s (key %s)\n",
-                 prepared.groups.size(),
+                 "%ld groups %s (key %s)\n",
+                 static_cast<long>(prepared.groups),
                  prepared.reused ? "reused from the cache" : "synthesised",
                  prepared.key.digest().substr(0, 12).c_str());
+    Passing passing;
+    if (arguments.report || arguments.verify || arguments.show > 0) {
+        pass(store,
+             prepared,
+             arguments,
+             arguments.report && !common.json ? kShownByReport : 0,
+             *synthesis.instructions,
+             strict_tags(plan, synthesis),
+             passing);
+    }
+    Json summary = Json::parse(prepared.summary);
     if (common.json) {
-        Json summary = Json::parse(prepared.summary);
         if (arguments.report) {
-            summary["leaks"] = leaks_json(probe_leaks(prepared.groups));
+            summary["leaks"] = leaks_json(passing.leaks.leaks());
         }
         print_line(summary);
     } else if (arguments.report) {
-        print_report(prepared);
+        print_report(summary, passing.leaks.leaks());
     } else {
-        std::printf("%s\n", Json::parse(prepared.summary).dump(2).c_str());
+        std::printf("%s\n", summary.dump(2).c_str());
     }
-    for (int64_t g = 0;
-         g < std::min<int64_t>(arguments.show, static_cast<int64_t>(prepared.groups.size()));
-         ++g) {
-        print_group(prepared.groups[static_cast<size_t>(g)]);
+    for (const Group& group : passing.shown) {
+        print_group(group);
     }
-    return arguments.verify ? verify_groups(prepared, plan, synthesis) : 0;
+    return arguments.verify ? print_recheck(passing.recheck) : 0;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 // NaN), naming plugin, function and rule.
 #pragma once
 #include "runtime/params.hpp"
-#include "runtime/records.hpp"
+#include "runtime/record_source.hpp"
 #include "runtime/registry.hpp"
 
 #include <cstdint>
@@ -125,12 +125,21 @@ public:
     /// Appends the groups of records [first, last) to `out`, in order, with record_id and meta
     /// filled from the record, and adds skip reasons to `skipped`.  Checked: indices, finite
     /// numbers, flip in [0, 1], declared tags, order of records, UTF-8.
-    void synthesize(std::span<const Record> all,
+    /// Throws what `all` throws, and Error(Code::plugin_fault) for a broken rule.
+    void synthesize(const RecordSource& all,
                     int64_t first,
                     int64_t last,
                     uint64_t seed,
                     std::vector<Group>& out,
                     std::map<std::string, int64_t>& skipped);
+    void synthesize(std::span<const Record> all,
+                    int64_t first,
+                    int64_t last,
+                    uint64_t seed,
+                    std::vector<Group>& out,
+                    std::map<std::string, int64_t>& skipped) {
+        synthesize(RecordSpan(all), first, last, seed, out, skipped);
+    }
 
 private:
     std::unique_ptr<Instance> instance_;

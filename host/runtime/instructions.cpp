@@ -266,7 +266,8 @@ std::optional<Solution> InstructionSet::solve(std::span<const Record> corpus,
                                               std::span<const Message> prompt,
                                               std::span<const Demand> demands,
                                               uint64_t seed) const {
-    DatasetView data(corpus);
+    const RecordSpan records(corpus);
+    DatasetView data(records);
     const std::vector<samara_message> messages = views(prompt);
     std::vector<samara_demand> rows;
     for (const Demand& d : demands) {

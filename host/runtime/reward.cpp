@@ -57,7 +57,8 @@ std::vector<double> RewardInstance::reward(std::span<const Group* const> groups,
                                            const std::vector<bool>& finished,
                                            const RunInfo& info) {
     const RolloutView view(groups);
-    const DatasetView dataset(view.records);
+    const RecordSpan records(view.records);
+    const DatasetView dataset(records);
     const std::vector<int64_t> ended(finished.begin(), finished.end());
     const samara_rollouts rollouts = {sizeof(samara_rollouts),
                                       dataset.abi(),

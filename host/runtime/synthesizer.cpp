@@ -10,15 +10,28 @@ namespace samara::host {
 
 const samara_record* DatasetView::get(void* ctx, int64_t index) noexcept {
     auto& me = *static_cast<DatasetView*>(ctx);
-    if (index < 0 || index >= static_cast<int64_t>(me.records_.size())) {
+    if (index < 0 || index >= me.abi_.count) {
         return nullptr;
     }
     const std::scoped_lock hold(me.lock_);
-    Row& row = me.rows_[index];
-    if (row.users++ > 0) {
+    try {
+        Row& row = me.row(index);
+        ++row.users;
         return &row.record;
+    } catch (...) {
+        me.failed_ = std::current_exception();
+        return nullptr;
     }
-    const Record& r = me.records_[static_cast<size_t>(index)];
+}
+
+DatasetView::Row& DatasetView::row(int64_t index) {
+    if (const auto known = rows_.find(index); known != rows_.end()) {
+        return known->second;
+    }
+    auto held = records_.get(index);
+    Row& row = rows_[index];
+    row.held = std::move(held);
+    const Record& r = *row.held;
     row.prompt = views(r.prompt);
     for (const auto& [key, value] : r.meta) {
         row.meta.push_back({text(key), text(value)});
@@ -40,7 +53,7 @@ const samara_record* DatasetView::get(void* ctx, int64_t index) noexcept {
                   r.label,
                   row.meta.data(),
                   static_cast<int64_t>(row.meta.size())};
-    return &row.record;
+    return row;
 }
 
 void DatasetView::release(void* ctx, int64_t index) noexcept {
@@ -116,7 +129,7 @@ Ids own(samara_ids i, const char* what) {
 /// Everything of one synthesize call that the sink needs.
 struct Emission {
     samara_call* call;
-    std::span<const Record> records;
+    const RecordSource* records;
     int64_t first, last, previous;
     const std::set<std::string>* tags;
     std::vector<Group>* out;
@@ -194,11 +207,11 @@ Group group_of(Emission& e, const samara_group& g) {
              std::to_string(e.previous));
     want(g.n_candidates > 0, "a group has no candidates; use skip");
     e.previous = g.record;
-    const Record& record = e.records[static_cast<size_t>(g.record)];
+    const auto record = e.records->get(g.record);
     Group out;
     out.record = g.record;
-    out.record_id = record.id;
-    out.meta = record.meta;
+    out.record_id = record->id;
+    out.meta = record->meta;
     for (int64_t i = 0; i < g.n_candidates; ++i) {
         out.candidates.push_back(candidate_of(e, g.candidates[i]));
     }
@@ -268,7 +281,7 @@ SynthesizerInstance::SynthesizerInstance(const Plugin& plugin,
 SynthesizerInstance::~SynthesizerInstance() = default;
 SynthesizerInstance::SynthesizerInstance(SynthesizerInstance&&) noexcept = default;
 
-void SynthesizerInstance::synthesize(std::span<const Record> all,
+void SynthesizerInstance::synthesize(const RecordSource& all,
                                      int64_t first,
                                      int64_t last,
                                      uint64_t seed,
@@ -279,12 +292,18 @@ void SynthesizerInstance::synthesize(std::span<const Record> all,
     info.seed = seed;
     const Frame frame(*instance_, &info);
     const std::set<std::string> tags(tags_.begin(), tags_.end());
-    Emission emission{&instance_->call(), all, first, last, first, &tags, &out, &skipped};
+    Emission emission{&instance_->call(), &all, first, last, first, &tags, &out, &skipped};
     const samara_sink sink = {sizeof(samara_sink), &emission, emit, skip};
-    instance_->run("synthesize", [&] {
-        return instance_->table<samara_synthesizer>().synthesize(
-            instance_->self(), &instance_->call(), data.abi(), first, last, seed, &sink);
-    });
+    try {
+        instance_->run("synthesize", [&] {
+            return instance_->table<samara_synthesizer>().synthesize(
+                instance_->self(), &instance_->call(), data.abi(), first, last, seed, &sink);
+        });
+    } catch (const Error&) {
+        data.rethrow();  // the cause rather than what the plugin made of it
+        throw;
+    }
+    data.rethrow();
 }
 
 }  // namespace samara::host

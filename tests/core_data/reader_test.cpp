@@ -8,6 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <functional>
 #include <set>
 #include <zlib.h>
 
@@ -18,7 +19,10 @@ using data_test::read_text;
 using samara::host::Code;
 using samara::host::DataReport;
 using samara::host::DataSpec;
+using samara::host::Error;
 using samara::host::Problem;
+
+namespace sh = samara::host;
 
 namespace {
 
@@ -366,4 +370,94 @@ TEST_CASE("The blind controls: prompts empty, prompts or responses of another re
     CHECK(read(spec).records[0].prompt[0].content == "x");
     spec.files = {folder.file("mixed.jsonl", alone + "\n" + R"({"prompt_ids": [1]})" + "\n")};
     CHECK_THROWS_AS(read(spec), samara::host::Error);
+}
+
+TEST_CASE("Records come in any order, however often, from plain files and from gzip") {
+    const Folder folder;
+    const auto rows = [](int from, int count, size_t length) {
+        std::string out = "\xef\xbb\xbf";  // a byte order mark and carriage returns move offsets
+        for (int n = from; n < from + count; ++n) {
+            const std::string k = std::to_string(n);
+            out += R"({"id": "r)" + k + R"(", "prompt": "p)" + k + R"(", "chosen": ")" +
+                   std::string(length, static_cast<char>('a' + n % 26)) + k +
+                   "\", \"rejected\": \"b\"}\r\n\n";
+        }
+        return out;
+    };
+    DataSpec spec;
+    // 60 MB: more than is held, so early records are read again.
+    spec.files = {folder.file("x.jsonl", rows(0, 40, 1 << 20)),
+                  folder.file("y.gz", gzip(rows(40, 20, 1 << 20)))};
+    DataReport report;
+    const sh::Records records(spec, 0, report);
+    REQUIRE(records.size() == 60);
+    const auto check = [&](int64_t n) {
+        const auto record = records.get(n);
+        const std::string k = std::to_string(n);
+        CHECK(record->id == "r" + k);
+        CHECK(record->prompt[0].content == "p" + k);
+        CHECK(record->chosen->size() == (1U << 20) + k.size());
+        CHECK(record->chosen->front() == static_cast<char>('a' + n % 26));
+        CHECK(record->where ==
+              spec.files[n < 40 ? 0 : 1] + ":" + std::to_string(2 * (n < 40 ? n : n - 40) + 1));
+    };
+    const auto kept = records.get(0);
+    for (int64_t n = 59; n >= 0; n -= 7) {
+        check(n);
+        check(59 - n);
+    }
+    check(0);
+    CHECK(kept->id == "r0");  // a record lives as long as its pointer
+    records.check_unchanged();
+}
+
+TEST_CASE("A file that changes after its rows were checked is refused") {
+    const Folder folder;
+    const std::string row = R"({"prompt": "p", "chosen": "a", "rejected": "b"})"
+                            "\n";
+    const auto refused = [](const std::function<void()>& act) {
+        try {
+            act();
+        } catch (const Error& error) {
+            CAPTURE(error.what());
+            CHECK(error.code() == Code::data);
+            return std::string(error.what()).find("changed while it was read") != std::string::npos;
+        }
+        return false;
+    };
+    for (const bool shorter : {false, true}) {
+        DataSpec spec;
+        spec.files = {folder.file("x.jsonl", row + row)};
+        DataReport report;
+        const sh::Records records(spec, 0, report);
+        records.check_unchanged();
+        folder.file("x.jsonl", shorter ? row : row + row + row);
+        CHECK(refused([&] { records.check_unchanged(); }));
+        if (shorter) {
+            CHECK(refused([&] { (void)records.get(1); }));
+        }
+    }
+}
+
+TEST_CASE("A folder for decompressed data that cannot be used is named") {
+    const Folder folder;
+    DataSpec spec;
+    spec.files = {folder.file("x.gz", gzip(kGood + "\n"))};
+    const char* was = std::getenv("TMPDIR");
+    const std::string before = was == nullptr ? "" : was;
+    setenv("TMPDIR", (folder.path() + "/absent").c_str(), 1);
+    std::string said;
+    try {
+        read(spec);
+    } catch (const Error& error) {
+        CHECK(error.code() == Code::io);
+        said = error.what();
+    }
+    if (was == nullptr) {
+        unsetenv("TMPDIR");
+    } else {
+        setenv("TMPDIR", before.c_str(), 1);
+    }
+    CHECK(said.find(folder.path() + "/absent") != std::string::npos);
+    CHECK(said.find("TMPDIR") != std::string::npos);
 }

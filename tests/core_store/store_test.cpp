@@ -223,3 +223,75 @@ TEST_CASE("Even without the hash a mutant is refused or reads the same: HDF5's o
     }
     CHECK(refused > 100);
 }
+
+namespace {
+
+// 40 groups of 1 MiB of text each: more than one file holds.
+std::vector<samara::host::Group> many() {
+    std::vector<samara::host::Group> out = sample(40);
+    uint32_t state = 1;
+    for (auto& group : out) {
+        std::string text(1 << 20, ' ');
+        for (char& c : text) {
+            state = state * 1664525 + 1013904223;
+            c = static_cast<char>('a' + (state >> 24) % 26);
+        }
+        group.candidates.front().response = text;
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("Many groups go to several files and come back in order, one file at a time") {
+    const Folder folder;
+    GroupStore store(folder.path());
+    const auto groups = many();
+    store.write(key(), groups, "{}");
+    const auto files = folder.names(".h5");
+    CHECK(files.size() == 3);
+    CHECK(store.find(key()) == "{}");
+    const auto read = store.read(key());
+    REQUIRE(read.has_value());
+    CHECK((show(read->groups) == show(groups)));
+    std::vector<samara::host::Group> passed;
+    store.each(key(), [&](samara::host::Group&& group) { passed.push_back(std::move(group)); });
+    CHECK((show(passed) == show(groups)));
+    const auto entries = store.list();
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].sha256.size() == 3);
+    CHECK(entries[0].groups == 40);
+
+    // Damage in the last file is damage of the cache.
+    std::vector<std::string> last;
+    for (const std::string& file : files) {
+        if (file.find(entries[0].sha256[2].substr(0, 16)) != std::string::npos) {
+            last.push_back(folder.path() + "/" + file);
+        }
+    }
+    REQUIRE(last.size() == 1);
+    std::string bytes = slurp(last[0]);
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+    spill(last[0], bytes);
+    CHECK(problem_of([&] { (void)store.find(key(), OnCorrupt::fail); }).code == Code::corrupt);
+    CHECK(problem_of([&] { store.each(key(), [](samara::host::Group&&) {}); }).code ==
+          Code::corrupt);
+    CHECK_FALSE(store.find(key()).has_value());
+    CHECK(folder.names(".bad").size() == 4);  // the manifest and its files
+}
+
+TEST_CASE("A writer that gives up leaves nothing, and takes nothing from another one") {
+    const Folder folder;
+    GroupStore store(folder.path());
+    const auto groups = many();
+    {
+        GroupStore::Writer left = store.writer(key());
+        for (const auto& group : groups) {
+            left.add(group);
+        }
+        store.write(key(), groups, "{}");
+    }
+    CHECK(folder.names(".h5").size() == 3);
+    CHECK(folder.names().size() == 5);  // with the manifest and the lock file of use.hpp
+    CHECK(store.read(key(), OnCorrupt::fail).has_value());
+}

@@ -1,13 +1,16 @@
 // Plain and gzip lines; see lines.hpp.
 #include "core/data/lines.hpp"
 
+#include "core/store/files.hpp"
 #include "core/store/hash.hpp"
 #include "runtime/error.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -24,6 +27,48 @@ bool same_file(const struct stat& a, const struct stat& b) {
            a.st_mtim.tv_nsec == b.st_mtim.tv_nsec && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+[[noreturn]] void fail(const std::string& path) {
+    throw Error(Code::io, std::string("cannot read the data file: ") + std::strerror(errno), path);
+}
+
+// Bytes that live as long as the object, on disk, under no name.
+class Spool {
+public:
+    Spool() {
+        const char* wanted = std::getenv("TMPDIR");
+        folder_ = wanted != nullptr && *wanted != '\0' ? wanted : "/var/tmp";
+        std::string name = folder_ + "/samara-XXXXXX";
+        descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
+        if (descriptor_ < 0) {
+            throw_io("cannot make a file for decompressed data (TMPDIR names the folder)",
+                     folder_,
+                     errno);
+        }
+        ::unlink(name.c_str());
+    }
+    ~Spool() { ::close(descriptor_); }
+    Spool(const Spool&) = delete;
+    Spool& operator=(const Spool&) = delete;
+
+    void append(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
+            if (n < 0 && errno != EINTR) {
+                throw_io("cannot keep decompressed data (TMPDIR names the folder)",
+                         folder_,
+                         errno,
+                         bytes.size());
+            }
+            bytes.remove_prefix(n < 0 ? 0 : static_cast<size_t>(n));
+        }
+    }
+    [[nodiscard]] int descriptor() const { return descriptor_; }
+
+private:
+    std::string folder_;
+    int descriptor_ = -1;
+};
+
 }  // namespace
 
 struct LineReader::State {
@@ -34,9 +79,12 @@ struct LineReader::State {
     std::string_view pending;   // decompressed bytes not yet handed out
     z_stream stream{};
     bool gzip = false, stream_open = false, member_ended = false, at_end = false;
+    bool again = false;
     uint64_t raw_bytes = 0;
+    uint64_t given = 0;  // decompressed bytes handed out
     int64_t number = 0;
     Sha256 hash;
+    std::optional<Spool> spool;
 
     ~State() {
         if (stream_open) {
@@ -87,6 +135,9 @@ void LineReader::State::open() {
         }
         output.resize(kPieceBytes);
         pending = {};
+        if (again) {
+            spool.emplace();
+        }
     } else {
         hash.update(pending);
     }
@@ -100,8 +151,7 @@ size_t LineReader::State::read_raw() {
             return static_cast<size_t>(n);
         }
         if (errno != EINTR) {
-            throw Error(
-                Code::io, std::string("cannot read the data file: ") + std::strerror(errno), path);
+            fail(path);
         }
     }
 }
@@ -117,6 +167,9 @@ bool LineReader::State::fill() {
             at_end = n == 0;
         }
         hash.update(pending);
+        if (spool && again) {
+            spool->append(pending);
+        }
     }
     return !pending.empty();
 }
@@ -163,8 +216,9 @@ void LineReader::State::check_unchanged() const {
     }
 }
 
-LineReader::LineReader(const std::string& path) : state_(std::make_unique<State>()) {
+LineReader::LineReader(const std::string& path, bool again) : state_(std::make_unique<State>()) {
     state_->path = path;
+    state_->again = again;
     state_->open();
 }
 
@@ -173,6 +227,7 @@ LineReader::~LineReader() = default;
 bool LineReader::next(Line& line) {
     State& s = *state_;
     line = Line{};
+    line.offset = s.given;
     bool any = false;
     while (!line.ended && s.fill()) {
         any = true;
@@ -182,7 +237,9 @@ bool LineReader::next(Line& line) {
         line.too_long = line.too_long || length > room;
         line.text += s.pending.substr(0, std::min(length, room));
         line.ended = newline != std::string_view::npos;
-        s.pending.remove_prefix(length + (line.ended ? 1 : 0));
+        const size_t used = length + (line.ended ? 1 : 0);
+        s.pending.remove_prefix(used);
+        s.given += used;
     }
     if (!any) {
         return false;
@@ -190,6 +247,7 @@ bool LineReader::next(Line& line) {
     line.number = ++s.number;
     if (line.number == 1 && line.text.starts_with(kByteOrderMark)) {
         line.text.erase(0, kByteOrderMark.size());
+        line.offset += kByteOrderMark.size();
     }
     if (line.text.ends_with('\r')) {
         line.text.pop_back();
@@ -198,11 +256,39 @@ bool LineReader::next(Line& line) {
 }
 
 std::string LineReader::finish() {
+    state_->again = false;  // no line of the rest was given
     while (state_->fill()) {
         state_->pending = {};
     }
     state_->check_unchanged();
+    for (std::string* buffer : {&state_->input, &state_->output}) {
+        std::string().swap(*buffer);  // a data set may have many files
+    }
     return state_->hash.hex();
+}
+
+std::string LineReader::text_at(uint64_t offset, size_t size) const {
+    const State& s = *state_;
+    std::string out(size, '\0');
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = ::pread(s.spool ? s.spool->descriptor() : s.descriptor,
+                                  out.data() + done,
+                                  size - done,
+                                  static_cast<off_t>(offset + done));
+        if (n < 0 && errno != EINTR) {
+            fail(s.path);
+        }
+        if (n == 0) {
+            s.check_unchanged();
+            throw Error(Code::io, "the data file ends too early", s.path);
+        }
+        done += n < 0 ? 0 : static_cast<size_t>(n);
+    }
+    return out;
+}
+
+void LineReader::check_unchanged() const {
+    state_->check_unchanged();
 }
 
 }  // namespace samara::host

@@ -3,9 +3,10 @@
 // and gzip text.
 #pragma once
 #include "core/config/plan.hpp"
-#include "runtime/records.hpp"
+#include "runtime/record_source.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct DataReport {
     std::string content_hash;
 };
 
-/// Records of all files in order, at most spec.max_records (0: all).
+/// Records of all files in order, at most spec.max_records (0: all), read again from their files
+/// when asked for: memory holds 24 bytes a record and those used last, however large the files are.
 ///
 /// Rows      explicit and implicit preferences, text or messages; one response with an optional
 /// label; tokenised rows;
@@ -44,7 +46,28 @@ struct DataReport {
 /// damaged file, an empty
 ///           set, more bad rows than max_bad_rows; Code::io; Code::config for columns;
 ///           Code::preempted if cancelled
-/// Threads   [any-thread]
+class Records final : public RecordSource {
+public:
+    /// Reads and checks every row once.  `spec` must outlive this.
+    Records(const DataSpec& spec,
+            uint64_t seed,
+            DataReport& report,
+            const std::function<bool()>& cancelled = {});
+    ~Records() override;
+
+    [[nodiscard]] int64_t size() const override;
+    [[nodiscard]] std::shared_ptr<const Record> get(int64_t index) const override;
+
+    /// Throws Error(Code::data) when a file is no longer the one that was checked.  Call it before
+    /// anything made of the records is kept.
+    void check_unchanged() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// All of them in memory, for sets that are small by nature.
 std::vector<Record> read_records(const DataSpec& spec,
                                  uint64_t seed,
                                  DataReport& report,

@@ -16,7 +16,8 @@ constexpr size_t kWords = size_t{1} << 13;  // hashed n-grams
 constexpr size_t kDense = 4;                // direction, number, their products
 constexpr int kEpochs = 24;
 constexpr double kPenalty = 1e-3, kRate = 0.5;
-constexpr int64_t kLeast = 20;  // of either truth
+constexpr int64_t kLeast = 20;        // of either truth
+constexpr size_t kMostDraws = 20000;  // of a type; the interval is then within 0.01
 
 struct Draw {
     size_t record = 0;
@@ -150,35 +151,40 @@ double area(std::vector<std::pair<double, bool>> scored, double& error) {
     return (ranks - positive * (positive + 1) / 2) / (positive * negative);
 }
 
-std::map<std::string, std::vector<Draw>> draws_of(const std::vector<Group>& groups) {
-    std::map<std::string, std::vector<Draw>> out;
-    for (size_t g = 0; g < groups.size(); ++g) {
-        const Group& group = groups[g];
-        const auto asked = asked_of(group);
-        for (const Relation& relation : group.relations) {
-            if (read_relation(group, relation, asked).pattern != "prompts") {
-                continue;
-            }
-            for (const int64_t c : {relation.i, relation.j}) {
-                for (const Asked& one : asked[static_cast<size_t>(c)]) {
-                    if (!one.text.empty()) {
-                        Draw draw{g, one.truth, one.opposite() ? -1.0 : 1.0, 0, {}};
-                        draw.number = std::log1p(number_of(one.kwargs));
-                        add_words(draw, one.text);
-                        out[one.id].push_back(std::move(draw));
-                    }
+}  // namespace
+
+struct LeakProbe::State {
+    size_t groups = 0;
+    std::map<std::string, std::vector<Draw>> draws;  // by type
+};
+
+LeakProbe::LeakProbe() : state_(std::make_unique<State>()) {}
+LeakProbe::~LeakProbe() = default;
+
+void LeakProbe::add(const Group& group) {
+    const size_t g = state_->groups++;
+    const auto asked = asked_of(group);
+    for (const Relation& relation : group.relations) {
+        if (read_relation(group, relation, asked).pattern != "prompts") {
+            continue;
+        }
+        for (const int64_t c : {relation.i, relation.j}) {
+            for (const Asked& one : asked[static_cast<size_t>(c)]) {
+                std::vector<Draw>& draws = state_->draws[one.id];
+                if (!one.text.empty() && draws.size() < kMostDraws) {
+                    Draw draw{g, one.truth, one.opposite() ? -1.0 : 1.0, 0, {}};
+                    draw.number = std::log1p(number_of(one.kwargs));
+                    add_words(draw, one.text);
+                    draws.push_back(std::move(draw));
                 }
             }
         }
     }
-    return out;
 }
 
-}  // namespace
-
-std::vector<Leak> probe_leaks(const std::vector<Group>& groups) {
+std::vector<Leak> LeakProbe::leaks() const {
     std::vector<Leak> out;
-    for (auto& [type, draws] : draws_of(groups)) {
+    for (auto [type, draws] : state_->draws) {
         const auto positive =
             std::count_if(draws.begin(), draws.end(), [](const Draw& d) { return d.truth; });
         if (positive < kLeast || static_cast<int64_t>(draws.size()) - positive < kLeast) {
@@ -199,6 +205,14 @@ std::vector<Leak> probe_leaks(const std::vector<Group>& groups) {
         out.push_back(leak);
     }
     return out;
+}
+
+std::vector<Leak> probe_leaks(const std::vector<Group>& groups) {
+    LeakProbe probe;
+    for (const Group& group : groups) {
+        probe.add(group);
+    }
+    return probe.leaks();
 }
 
 }  // namespace samara::host

@@ -64,7 +64,7 @@ int64_t words_of(const Candidate& candidate) {
     return n;
 }
 
-void add(Json& counts, const std::string& key, int64_t n = 1) {
+void increase(Json& counts, const std::string& key, int64_t n = 1) {
     Json& at = counts[key];
     at = (at.is_null() ? 0 : at.get<int64_t>()) + n;
 }
@@ -72,11 +72,11 @@ void add(Json& counts, const std::string& key, int64_t n = 1) {
 void count_types(Json& types, const std::vector<Asked>& asked) {
     for (const Asked& one : asked) {
         Json& row = types[one.id];
-        add(row,
-            one.text.empty() ? "carried"
-            : one.opposite() ? one.truth ? "opposite_true" : "opposite_false"
-            : one.truth      ? "plain_true"
-                             : "plain_false");
+        increase(row,
+                 one.text.empty() ? "carried"
+                 : one.opposite() ? one.truth ? "opposite_true" : "opposite_false"
+                 : one.truth      ? "plain_true"
+                                  : "plain_false");
     }
 }
 
@@ -87,7 +87,7 @@ void count_discarded(Json& discarded, const std::string& note) {
         const std::string item = note.substr(i, end - i);
         const size_t space = item.rfind(' ');
         if (space != std::string::npos) {
-            add(discarded, item.substr(0, space), std::stoll(item.substr(space)));
+            increase(discarded, item.substr(0, space), std::stoll(item.substr(space)));
         }
         i = end + 2;
     }
@@ -97,8 +97,8 @@ void count_lengths(Json& lengths, const Group& group, const Relation& relation) 
     const int64_t better = words_of(group.candidates[static_cast<size_t>(relation.i)]);
     const int64_t worse = words_of(group.candidates[static_cast<size_t>(relation.j)]);
     Json& row = lengths[relation.tag];
-    add(row, better > worse ? "longer" : better < worse ? "shorter" : "equal");
-    add(row, "words", better - worse);
+    increase(row, better > worse ? "longer" : better < worse ? "shorter" : "equal");
+    increase(row, "words", better - worse);
 }
 
 }  // namespace
@@ -178,42 +178,59 @@ RelationReading read_relation(const Group& group,
     return out;
 }
 
-std::string count_synthesis(const std::vector<Group>& groups) {
+struct SynthesisCounts::State {
     Json types = Json::object(), tags = Json::object(), truths = Json::object(),
          lengths = Json::object(), discarded = Json::object();
-    for (const Group& group : groups) {
-        const auto asked = asked_of(group);
-        for (const auto& of_candidate : asked) {
-            count_types(types, of_candidate);
-        }
-        for (const auto& [key, value] : group.notes) {
-            if (key.ends_with(".discarded")) {
-                count_discarded(discarded, value);
-            }
-        }
-        for (const Relation& relation : group.relations) {
-            const RelationReading reading = read_relation(group, relation, asked);
-            if (reading.pattern.empty()) {
-                continue;
-            }
-            Json& tag = tags[relation.tag];
-            add(tag["patterns"], reading.pattern);
-            add(tag["conditions"], reading.placebo ? "placebo" : reading.condition);
-            add(truths[relation.tag], reading.truths);
-            if (reading.pattern == "prompts") {
-                count_lengths(lengths, group, relation);
-            }
+};
+
+SynthesisCounts::SynthesisCounts() : state_(std::make_unique<State>()) {}
+SynthesisCounts::~SynthesisCounts() = default;
+
+void SynthesisCounts::add(const Group& group) {
+    State& s = *state_;
+    const auto asked = asked_of(group);
+    for (const auto& of_candidate : asked) {
+        count_types(s.types, of_candidate);
+    }
+    for (const auto& [key, value] : group.notes) {
+        if (key.ends_with(".discarded")) {
+            count_discarded(s.discarded, value);
         }
     }
-    if (types.empty()) {
+    for (const Relation& relation : group.relations) {
+        const RelationReading reading = read_relation(group, relation, asked);
+        if (reading.pattern.empty()) {
+            continue;
+        }
+        Json& tag = s.tags[relation.tag];
+        increase(tag["patterns"], reading.pattern);
+        increase(tag["conditions"], reading.placebo ? "placebo" : reading.condition);
+        increase(s.truths[relation.tag], reading.truths);
+        if (reading.pattern == "prompts") {
+            count_lengths(s.lengths, group, relation);
+        }
+    }
+}
+
+std::string SynthesisCounts::text() const {
+    const State& s = *state_;
+    if (s.types.empty()) {
         return "{}";
     }
-    return Json{{"types", types},
-                {"tags", tags},
-                {"truths", truths},
-                {"lengths", lengths},
-                {"discarded", discarded}}
+    return Json{{"types", s.types},
+                {"tags", s.tags},
+                {"truths", s.truths},
+                {"lengths", s.lengths},
+                {"discarded", s.discarded}}
         .dump();
+}
+
+std::string count_synthesis(const std::vector<Group>& groups) {
+    SynthesisCounts counts;
+    for (const Group& group : groups) {
+        counts.add(group);
+    }
+    return counts.text();
 }
 
 }  // namespace samara::host

@@ -4,6 +4,7 @@
 #pragma once
 #include "runtime/records.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,20 @@ RelationReading read_relation(const Group& group,
                               const Relation& relation,
                               const std::vector<std::vector<Asked>>& asked);
 
-/// JSON text: {"types", "tags", "truths", "lengths", "discarded"}; "{}" where no candidate has
-/// instructions.
+/// Counts of groups that come one by one.
+class SynthesisCounts {
+public:
+    SynthesisCounts();
+    ~SynthesisCounts();
+    void add(const Group& group);
+    /// JSON text: {"types", "tags", "truths", "lengths", "discarded"}; "{}" where no candidate has
+    /// instructions.
+    [[nodiscard]] std::string text() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 std::string count_synthesis(const std::vector<Group>& groups);
 /// The same for people, as tables; empty for "{}".
 std::string synthesis_text(const std::string& counts);
@@ -54,8 +67,19 @@ struct Leak {
     double auc = 0.5, error = 0;  ///< area under the ROC curve, and its standard error under 0.5
 };
 /// Logistic regression on direction, log(1 + number), their products and hashed word 1- to
-/// 3-grams, out of fold by record (five folds).  Types with fewer than 20 draws of either truth
-/// give no line.
+/// 3-grams, out of fold by record (five folds), on the first 20,000 draws of a type.  Types with
+/// fewer than 20 draws of either truth give no line.
+class LeakProbe {
+public:
+    LeakProbe();
+    ~LeakProbe();
+    void add(const Group& group);
+    [[nodiscard]] std::vector<Leak> leaks() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 std::vector<Leak> probe_leaks(const std::vector<Group>& groups);
 
 }  // namespace samara::host

@@ -109,23 +109,47 @@ private:
 
 }  // namespace
 
-std::string write_group_file(const std::vector<Group>& groups) {
+struct GroupFileWriter::State {
     Flattener flat;
-    for (const Group& group : groups) {
-        flat.add(group);
-    }
+};
+
+GroupFileWriter::GroupFileWriter() : state_(std::make_unique<State>()) {}
+GroupFileWriter::~GroupFileWriter() = default;
+
+void GroupFileWriter::add(const Group& group) {
+    state_->flat.add(group);
+}
+
+size_t GroupFileWriter::bytes() const {
+    size_t out = 0;
+    GroupTables::each(state_->flat.tables, [&](const char*, const auto& values) {
+        out += values.size() * sizeof(values.front());
+    });
+    return out;
+}
+
+std::string GroupFileWriter::finish() {
     const std::lock_guard lock(hdf5_mutex());
     const QuietHdf5 quiet;
     ImageWriter image("samara.groups", kGroupSchema);
     std::set<std::string> made;
-    GroupTables::each(flat.tables, [&](const std::string& name, const auto& values) {
+    GroupTables::each(state_->flat.tables, [&](const std::string& name, const auto& values) {
         const std::string group = name.substr(0, name.find('/'));
         if (made.insert(group).second) {
             image.group(group);
         }
         image.put(name, values);
     });
+    state_ = std::make_unique<State>();
     return image.image();
+}
+
+std::string write_group_file(const std::vector<Group>& groups) {
+    GroupFileWriter writer;
+    for (const Group& group : groups) {
+        writer.add(group);
+    }
+    return writer.finish();
 }
 
 }  // namespace samara::host

@@ -11,16 +11,33 @@
 #pragma once
 #include "runtime/records.hpp"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace samara::host {
 
-inline constexpr int64_t kGroupSchema = 1;  ///< a part of every cache key
+inline constexpr int64_t kGroupSchema = 1;  ///< of one file
 
-/// The file's bytes: the same for equal groups.  Throws Error(Code::internal) for token ids beyond
-/// int32.
+/// Collects groups for one file.
+class GroupFileWriter {
+public:
+    GroupFileWriter();
+    ~GroupFileWriter();
+    /// Throws Error(Code::internal) for token ids beyond int32.
+    void add(const Group& group);
+    /// What is held, roughly the file's size before compression.
+    [[nodiscard]] size_t bytes() const;
+    /// The file's bytes: the same for equal groups.  The writer is empty afterwards.
+    std::string finish();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// All of them in one file.
 std::string write_group_file(const std::vector<Group>& groups);
 
 /// Reads what write_group_file wrote.  Refuses anything else with Error(Code::corrupt) before

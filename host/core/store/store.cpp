@@ -1,4 +1,5 @@
-// Publishing and verifying caches; see store.hpp.  What differs between keys is explain.cpp.
+// Finding, verifying and removing caches; see store.hpp.  Writing is store_write.cpp, what differs
+// between keys explain.cpp.
 #include "core/store/store.hpp"
 
 #include "core/store/group_file.hpp"
@@ -18,17 +19,8 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr const char* kSchemaName = "samara.groups";
 constexpr const char* kRemedy = "remove it, or run again: it is then rebuilt";
 constexpr auto kUnreferencedAge = std::chrono::hours(24);
-
-Json to_json(const CacheKey& key) {
-    Json parts = Json::array();
-    for (const KeyPart& part : key.parts) {
-        parts.push_back({part.name, part.value});
-    }
-    return parts;
-}
 
 bool is_name(const std::string& stem) {
     return stem.size() == 64 && stem.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -38,28 +30,29 @@ CacheEntry parse_manifest(const std::string& text,
                           const std::string& name,
                           const std::string& path) {
     const Json content = open_manifest(text, path);
-    CacheEntry entry{name, path, "", 0, 0, 0, 0, {}, "", ""};
+    CacheEntry entry{name, path, {}, 0, 0, 0, 0, {}, "", ""};
+    if (content.value("version", int64_t{0}) != kStoreSchema) {
+        throw Error(Code::corrupt, "the cache is of another version", path, kRemedy);
+    }
     try {
         for (const Json& part : content.at("key")) {
             entry.key.parts.push_back({part.at(0), part.at(1)});
         }
-        entry.sha256 = content.at("sha256");
-        entry.bytes = content.at("bytes");
+        for (const Json& file : content.at("files")) {
+            entry.sha256.push_back(file.at("sha256"));
+            entry.bytes += file.at("bytes").get<uint64_t>();
+            if (!is_name(entry.sha256.back())) {
+                throw Error(Code::corrupt, "the manifest holds no SHA-256", path, kRemedy);
+            }
+        }
         entry.groups = content.at("rows").at("groups");
         entry.candidates = content.at("rows").at("candidates");
         entry.relations = content.at("rows").at("relations");
         entry.summary = content.at("summary");
-        if (!is_name(entry.sha256)) {
-            throw Error(Code::corrupt, "the manifest holds no SHA-256", path, kRemedy);
-        }
     } catch (const Json::exception&) {
         throw Error(Code::corrupt, "the manifest has another form", path, kRemedy);
     }
     return entry;
-}
-
-std::string data_path(const std::string& folder, const std::string& name, const std::string& hash) {
-    return folder + "/" + name + "." + hash.substr(0, 16) + ".h5";
 }
 
 // The data file of a sound or damaged manifest: all that match the name, since the manifest may be
@@ -80,7 +73,7 @@ std::vector<std::string> data_files(const std::string& folder, const std::string
 
 std::string CacheKey::digest() const {
     // Lengths make the text unambiguous: ("ab", "c") and ("a", "bc") differ.
-    std::string text = std::string(kSchemaName) + "/" + std::to_string(kGroupSchema) + "\n";
+    std::string text = std::string(kStoreName) + "/" + std::to_string(kStoreSchema) + "\n";
     for (const KeyPart& part : parts) {
         text += std::to_string(part.name.size()) + ":" + part.name + "=" +
                 std::to_string(part.value.size()) + ":" + part.value + "\n";
@@ -103,57 +96,121 @@ void GroupStore::use(const std::string& name) {
     }
 }
 
+std::string GroupStore::data_path(const std::string& name, const std::string& hash) const {
+    return folder_ + "/" + name + "." + hash.substr(0, 16) + ".h5";
+}
+
 std::string GroupStore::manifest_path(const std::string& name) const {
     return folder_ + "/" + name + ".json";
 }
 
-CachedGroups GroupStore::load(const std::string& name) const {
+CacheEntry GroupStore::open(const std::string& name) const {
     const std::string path = manifest_path(name);
-    const std::string text = read_file(path);
-    const CacheEntry entry = parse_manifest(text, name, path);
+    CacheEntry entry = parse_manifest(read_file(path), name, path);
     if (entry.key.digest() != name) {
         throw Error(Code::corrupt, "the manifest belongs to another cache", path, kRemedy);
     }
-    const std::string data = data_path(folder_, name, entry.sha256);
-    if (!fs::exists(data)) {
-        throw Error(Code::corrupt, "the cache's data file is missing", data, kRemedy);
+    for (const std::string& hash : entry.sha256) {
+        if (!fs::exists(data_path(name, hash))) {
+            throw Error(
+                Code::corrupt, "the cache's data file is missing", data_path(name, hash), kRemedy);
+        }
     }
-    // What is parsed below are the very bytes that were hashed here.
-    const std::string bytes = read_file(data);
-    if (bytes.size() != entry.bytes || sha256(bytes) != entry.sha256) {
-        throw Error(Code::corrupt, "corrupt cache: it does not match its SHA-256", data, kRemedy);
+    return entry;
+}
+
+void GroupStore::load(const CacheEntry& entry, const std::function<void(Group&&)>& visit) const {
+    uint64_t bytes_read = 0;
+    int64_t groups = 0;
+    for (const std::string& hash : entry.sha256) {
+        // What is parsed below are the very bytes that were hashed here.
+        const std::string data = data_path(entry.name, hash);
+        const std::string bytes = read_file(data);
+        if (sha256(bytes) != hash) {
+            throw Error(
+                Code::corrupt, "corrupt cache: it does not match its SHA-256", data, kRemedy);
+        }
+        bytes_read += bytes.size();
+        for (Group& group : read_group_file(bytes, data)) {
+            ++groups;
+            visit(std::move(group));
+        }
     }
-    CachedGroups out{read_group_file(bytes, data), entry.summary};
-    if (static_cast<int64_t>(out.groups.size()) != entry.groups) {
-        throw Error(
-            Code::corrupt, "the cache's row counts differ from its manifest", data, kRemedy);
+    if (groups != entry.groups || bytes_read != entry.bytes) {
+        throw Error(Code::corrupt,
+                    "the cache's counts differ from its manifest",
+                    manifest_path(entry.name),
+                    kRemedy);
     }
-    return out;
+}
+
+// Whether there is a cache, which is then in use.
+bool GroupStore::lock_existing(const std::string& name) {
+    if (!fs::exists(manifest_path(name))) {
+        return false;
+    }
+    use(name);
+    return fs::exists(manifest_path(name));  // it may have gone while this waited for the lock
+}
+
+// Takes a damaged cache out of the way, or throws.
+void GroupStore::judge(const std::string& name, const Error& error, OnCorrupt on_corrupt) {
+    if (error.code() != Code::corrupt || on_corrupt == OnCorrupt::fail) {
+        throw Error(error);
+    }
+    set_aside(name, error.problems().front().what);
 }
 
 std::optional<CachedGroups> GroupStore::read(const CacheKey& key, OnCorrupt on_corrupt) {
     const std::string name = key.digest();
-    if (!fs::exists(manifest_path(name))) {
-        return std::nullopt;
-    }
-    use(name);
-    if (!fs::exists(manifest_path(name))) {  // removed while this waited for the lock
+    if (!lock_existing(name)) {
         return std::nullopt;
     }
     try {
-        return load(name);
+        const CacheEntry entry = open(name);
+        CachedGroups out{{}, entry.summary};
+        out.groups.reserve(static_cast<size_t>(entry.groups));
+        load(entry, [&](Group&& group) { out.groups.push_back(std::move(group)); });
+        return out;
     } catch (const Error& error) {
-        if (error.code() != Code::corrupt || on_corrupt == OnCorrupt::fail) {
-            throw;
-        }
-        set_aside(name, error.problems().front().what);
+        judge(name, error, on_corrupt);
         return std::nullopt;
     }
 }
 
+std::optional<std::string> GroupStore::find(const CacheKey& key, OnCorrupt on_corrupt) {
+    const std::string name = key.digest();
+    if (!lock_existing(name)) {
+        return std::nullopt;
+    }
+    try {
+        const CacheEntry entry = open(name);
+        for (const std::string& hash : entry.sha256) {
+            if (sha256_file(data_path(name, hash)) != hash) {
+                throw Error(Code::corrupt,
+                            "corrupt cache: it does not match its SHA-256",
+                            data_path(name, hash),
+                            kRemedy);
+            }
+        }
+        return entry.summary;
+    } catch (const Error& error) {
+        judge(name, error, on_corrupt);
+        return std::nullopt;
+    }
+}
+
+void GroupStore::each(const CacheKey& key, const std::function<void(Group&&)>& visit) {
+    const std::string name = key.digest();
+    if (!lock_existing(name)) {
+        throw Error(Code::corrupt, "the cache is gone", manifest_path(name), "run again");
+    }
+    load(open(name), visit);
+}
+
 void GroupStore::set_aside(const std::string& name, const std::string& why) {
     try {
-        (void)load(name);  // another process may have rebuilt it meanwhile
+        load(open(name), [](Group&&) {});  // another process may have rebuilt it meanwhile
         return;
     } catch (const Error&) {
         std::vector<std::string> damaged{manifest_path(name)};
@@ -172,39 +229,6 @@ void GroupStore::set_aside(const std::string& name, const std::string& why) {
         warn(why + " (" + manifest_path(name) + "); " +
              (kept.empty() ? "it cannot be renamed" : "kept as " + kept) + "; it is rebuilt");
     }
-}
-
-void GroupStore::write(const CacheKey& key,
-                       const std::vector<Group>& groups,
-                       const std::string& summary) {
-    std::error_code failed;
-    fs::create_directories(folder_, failed);
-    if (failed) {
-        throw_io("cannot create the cache folder", folder_, failed.value());
-    }
-    sweep_orphans(folder_);
-    sweep_unreferenced();
-    const std::string bytes = write_group_file(groups);
-    const std::string hash = sha256(bytes);
-    const std::string name = key.digest();
-    use(name);
-    int64_t candidates = 0, relations = 0;
-    for (const Group& group : groups) {
-        candidates += static_cast<int64_t>(group.candidates.size());
-        relations += static_cast<int64_t>(group.relations.size());
-    }
-    const Json manifest = {
-        {"schema", kSchemaName},
-        {"version", kGroupSchema},
-        {"file", fs::path(data_path(folder_, name, hash)).filename().string()},
-        {"sha256", hash},
-        {"bytes", bytes.size()},
-        {"rows", {{"groups", groups.size()}, {"candidates", candidates}, {"relations", relations}}},
-        {"key", to_json(key)},
-        {"summary", summary}};
-    // Data first: a manifest never names a file that is not on disk.
-    atomic_write(data_path(folder_, name, hash), bytes, files_);
-    atomic_write(manifest_path(name), seal_manifest(manifest), files_);
 }
 
 // Data files that no manifest names: left by a kill between the two renames, or replaced.  A day of
@@ -241,7 +265,7 @@ std::vector<CacheEntry> GroupStore::list() const {
         try {
             out.push_back(parse_manifest(read_file(path), name, path));
         } catch (const Error& error) {
-            out.push_back({name, path, "", 0, 0, 0, 0, {}, "", error.problems().front().what});
+            out.push_back({name, path, {}, 0, 0, 0, 0, {}, "", error.problems().front().what});
         }
     }
     std::sort(out.begin(), out.end(), [](const CacheEntry& a, const CacheEntry& b) {
@@ -254,7 +278,7 @@ void GroupStore::verify(const std::string& name) const {
     if (!is_name(name) || !fs::exists(manifest_path(name))) {
         throw Error(Code::config, "no cache '" + name + "'", folder_, "see `samara cache list`");
     }
-    (void)load(name);
+    load(open(name), [](Group&&) {});
 }
 
 uint64_t GroupStore::remove(const std::string& name) {

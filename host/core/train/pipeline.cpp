@@ -34,7 +34,7 @@ using Json = nlohmann::ordered_json;
 
 /// Everything prepared before a model is loaded.
 struct Data {
-    Preparation train;
+    std::vector<Group> train;
     std::vector<Group> prompts;  ///< one candidate without a response in each
     std::vector<EvalSet> evals;
     std::vector<std::string> tags;
@@ -67,7 +67,7 @@ Json describe(const Preparation& prepared) {
 }
 
 void say(const std::string& name, const Preparation& prepared) {
-    log::info(name + ": " + std::to_string(prepared.groups.size()) + " groups, " +
+    log::info(name + ": " + std::to_string(prepared.groups) + " groups, " +
               (prepared.reused ? "reused from the cache" : "synthesised and cached") + " (key " +
               prepared.key.digest().substr(0, 12) + ")");
     // What is missing from the data is said at every run, also when the groups come from a cache.
@@ -106,18 +106,19 @@ Data prepare_all(const Plan& plan,
                  GroupStore& store,
                  const HostHooks& hooks) {
     Data data;
-    data.train = prepare(plan.data, plan.data.seed, synthesis, encoder, store, hooks);
-    say("training data", data.train);
-    data.summary["train"] = describe(data.train);
+    const Preparation train = prepare(plan.data, plan.data.seed, synthesis, encoder, store, hooks);
+    say("training data", train);
+    data.summary["train"] = describe(train);
+    data.train = load_groups(store, train.key);
     for (const EvalSpec& spec : plan.evals) {
         const bool own = !spec.synthesizers.empty() || !spec.instructions.empty();
         Synthesis other = synthesis_of(plan, spec, registry, hooks);
-        Preparation prepared =
+        const Preparation prepared =
             prepare(spec.data, spec.data.seed, own ? other : synthesis, encoder, store, hooks);
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
         data.evals.push_back(
-            {spec.name, spec.every_steps, spec.by, std::move(prepared.groups), {}});
+            {spec.name, spec.every_steps, spec.by, load_groups(store, prepared.key), {}});
         check_fields(data.evals.back(), spec.by_where);
     }
     return data;
@@ -197,8 +198,8 @@ void warn_of_large_groups(const Plan& plan,
 /// Prompts to be answered are for the ppo pipeline; preferences that nothing learns from are not
 /// scored.
 void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
-    data.prompts = take_prompts(data.train.groups);
-    drop_tags(data.train.groups, objectives.dead_tags());
+    data.prompts = take_prompts(data.train);
+    drop_tags(data.train, objectives.dead_tags());
     const bool preferences = objectives.sees(Side::preferences);
     for (EvalSet& set : data.evals) {
         set.prompts = take_prompts(set.groups);
@@ -206,7 +207,7 @@ void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
             set.groups.clear();
         }
     }
-    if (preferences && data.train.groups.empty()) {
+    if (preferences && data.train.empty()) {
         throw Error(Code::data,
                     "no group is left to train on: every tag of the data has weight 0",
                     plan.file,
@@ -261,11 +262,11 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
 
         // ---- what the objectives make of it, refused before a model is loaded ----
         settle_groups(plan, objectives, data);
-        objectives.check_groups(data.train.groups);
+        objectives.check_groups(data.train);
         check_best(plan, objectives, data.evals, tags);
 
         if (plan.pipeline == "dpo" && plan.reference != "none") {
-            warn_without_anchor(data.train.groups);
+            warn_without_anchor(data.train);
         }
 
         std::unique_ptr<Rewards> rewards;
@@ -279,7 +280,7 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         Optimizer optimizer(std::make_unique<OptimizerInstance>(
                                 *registry.find(plan.optimizer.id), plan.optimizer.params, hooks),
                             models.parameters);
-        warn_of_large_groups(plan, *models.policy, data.train.groups);
+        warn_of_large_groups(plan, *models.policy, data.train);
         write_environment(folder, plan, registry, options, *models.policy, data);
         for (const auto& [key, value] : models.policy->facts()) {
             result.notes.push_back(key + ": " + value);
@@ -296,7 +297,7 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
             references.emplace(options.cache_folder + "/reference",
                                key_of(reference),
                                [](const std::string& text) { log::warning(text); });
-            attach_references(plan, reference, *references, data.train.groups, data.evals, options);
+            attach_references(plan, reference, *references, data.train, data.evals, options);
         }
         if (plan.pipeline == "dpo") {
             models.other.reset();
@@ -305,16 +306,10 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         // ---- where a step's groups come from: the data, or rollouts of the policy ----
         std::unique_ptr<StepSource> source;
         if (plan.pipeline == "ppo") {
-            source = std::make_unique<RolloutSource>(RolloutParts{plan,
-                                                                  options,
-                                                                  folder,
-                                                                  models,
-                                                                  *encoder,
-                                                                  *rewards,
-                                                                  data.prompts,
-                                                                  data.train.groups});
+            source = std::make_unique<RolloutSource>(RolloutParts{
+                plan, options, folder, models, *encoder, *rewards, data.prompts, data.train});
         } else {
-            source = std::make_unique<DataSource>(plan, data.train.groups);
+            source = std::make_unique<DataSource>(plan, data.train);
         }
 
         // ---- train ----

@@ -56,10 +56,14 @@ CacheKey make_key(const DataSpec& data,
     return key;
 }
 
-Json count_relations(const std::vector<Group>& groups) {
-    std::map<std::string, int64_t> relations;
-    int64_t candidates = 0, tokens = 0;
-    for (const Group& group : groups) {
+/// What is counted of the groups, for the summary.
+struct Counts {
+    int64_t groups = 0, candidates = 0, tokens = 0;
+    std::map<std::string, int64_t> relations;  // by tag
+    SynthesisCounts instructions;
+
+    void add(const Group& group) {
+        ++groups;
         candidates += static_cast<int64_t>(group.candidates.size());
         for (const Candidate& c : group.candidates) {
             tokens += static_cast<int64_t>(c.prompt_ids.size() + c.response_ids.size());
@@ -67,54 +71,84 @@ Json count_relations(const std::vector<Group>& groups) {
         for (const Relation& r : group.relations) {
             ++relations[r.tag];
         }
+        instructions.add(group);
     }
-    return {{"groups", groups.size()},
-            {"candidates", candidates},
-            {"relations", relations},
-            {"tokens", tokens}};
-}
+};
 
-// The groups of all synthesizers, merged record by record.
-std::vector<Group> synthesize(const std::vector<Record>& records,
-                              uint64_t seed,
-                              Synthesis& synthesis,
-                              const HostHooks& hooks,
-                              Json& skipped,
-                              RemovalReport& removed) {
-    constexpr int64_t kRecordsPerCall = 256;  // between two looks at the cancel token
-    const auto count = static_cast<int64_t>(records.size());
-    std::vector<std::vector<Group>> per_record(records.size());
-    for (size_t s = 0; s < synthesis.synthesizers.size(); ++s) {
-        SynthesizerInstance& plugin = *synthesis.synthesizers[s];
-        // A stream of its own by id, so adding a synthesizer does not shift another's draws.
-        const uint64_t stream = derive_seed(seed, "synthesizer/" + synthesis.ids[s], 0);
-        std::map<std::string, int64_t> reasons;
-        for (int64_t first = 0; first < count; first += kRecordsPerCall) {
-            if (hooks.cancelled && hooks.cancelled()) {
-                throw Error(Code::preempted,
-                            "stopped while synthesising",
-                            "",
-                            "nothing was lost; run again");
-            }
+/// The synthesizers at work on a block of records.
+class Synthesizing {
+public:
+    Synthesizing(const Records& records, uint64_t seed, Synthesis& synthesis)
+        : records_(records), synthesis_(synthesis), reasons_(synthesis.synthesizers.size()) {
+        for (const std::string& id : synthesis.ids) {
+            // A stream of its own by id, so adding a synthesizer does not shift another's draws.
+            streams_.push_back(derive_seed(seed, "synthesizer/" + id, 0));
+        }
+    }
+
+    /// The groups of all synthesizers for [first, last), merged record by record.
+    std::vector<Group> block(int64_t first, int64_t last) {
+        std::vector<std::vector<Group>> per_record(static_cast<size_t>(last - first));
+        for (size_t s = 0; s < streams_.size(); ++s) {
             std::vector<Group> groups;
-            plugin.synthesize(
-                records, first, std::min(count, first + kRecordsPerCall), stream, groups, reasons);
+            synthesis_.synthesizers[s]->synthesize(
+                records_, first, last, streams_[s], groups, reasons_[s]);
             for (Group& group : groups) {
-                per_record[static_cast<size_t>(group.record)].push_back(std::move(group));
+                per_record[static_cast<size_t>(group.record - first)].push_back(std::move(group));
             }
         }
-        for (const auto& [reason, n] : reasons) {
-            skipped[synthesis.ids[s]][reason] = n;
+        std::vector<Group> merged;
+        for (int64_t r = first; r < last; ++r) {
+            auto& groups = per_record[static_cast<size_t>(r - first)];
+            if (!groups.empty()) {
+                merged.push_back(merge_groups(r, *records_.get(r), std::move(groups), &removed_));
+            }
         }
+        return merged;
     }
-    std::vector<Group> merged;
-    for (size_t r = 0; r < records.size(); ++r) {
-        if (!per_record[r].empty()) {
-            merged.push_back(merge_groups(
-                static_cast<int64_t>(r), records[r], std::move(per_record[r]), &removed));
+
+    [[nodiscard]] Json skipped() const {
+        Json out = Json::object();
+        for (size_t s = 0; s < reasons_.size(); ++s) {
+            for (const auto& [reason, n] : reasons_[s]) {
+                out[synthesis_.ids[s]][reason] = n;
+            }
         }
+        return out;
     }
-    return merged;
+    [[nodiscard]] const RemovalReport& removed() const { return removed_; }
+
+private:
+    const Records& records_;
+    Synthesis& synthesis_;
+    std::vector<uint64_t> streams_;
+    std::vector<std::map<std::string, int64_t>> reasons_;
+    RemovalReport removed_;
+};
+
+Json summary_of(const DataReport& report,
+                const Synthesizing& work,
+                const Counts& counts,
+                const EncodeReport& encoding) {
+    return {
+        {"rows", report.rows},
+        {"bad_rows", report.bad_rows},
+        {"first_bad", report.first_bad},
+        {"duplicate_ids", report.duplicate_ids},
+        {"skipped", work.skipped()},
+        {"compared_with_itself", work.removed().same_contrasts + work.removed().self_preferences},
+        {"groups", counts.groups},
+        {"candidates", counts.candidates},
+        {"relations", counts.relations},
+        {"tokens", counts.tokens},
+        {"instructions", Json::parse(counts.instructions.text())},
+        {"unclean_borders", encoding.unclean_borders},
+        {"too_long",
+         {{"candidates", encoding.too_long},
+          {"prompt_alone", encoding.prompt_too_long},
+          {"relations", encoding.removed.relations},
+          {"groups", encoding.removed.groups},
+          {"first", encoding.first_too_long}}}};
 }
 
 }  // namespace
@@ -157,7 +191,7 @@ CacheKey cache_key(const DataSpec& data,
                    const Synthesis& synthesis,
                    const Encoder& encoder) {
     DataReport report;
-    read_records(data, seed, report);
+    const Records records(data, seed, report);
     return make_key(data, seed, report, synthesis, encoder);
 }
 
@@ -167,43 +201,50 @@ Preparation prepare(const DataSpec& data,
                     const Encoder& encoder,
                     GroupStore& store,
                     const HostHooks& hooks) {
+    constexpr int64_t kBlock = 256;  // records between two looks at the cancel token
     Preparation out;
     DataReport report;
-    const std::vector<Record> records = read_records(data, seed, report, hooks.cancelled);
+    const Records records(data, seed, report, hooks.cancelled);
     out.key = make_key(data, seed, report, synthesis, encoder);
-    if (auto cached = store.read(out.key)) {
-        out.groups = std::move(cached->groups);
-        out.summary = std::move(cached->summary);
+    if (auto summary = store.find(out.key)) {
+        out.summary = std::move(*summary);
+        out.groups = Json::parse(out.summary)["groups"];
         out.reused = true;
         return out;
     }
-    Json skipped = Json::object();
-    RemovalReport removed;
-    out.groups = synthesize(records, seed, synthesis, hooks, skipped, removed);
+    GroupStore::Writer writer = store.writer(out.key);
+    Synthesizing work(records, seed, synthesis);
     EncodeReport encoding;
-    encode_groups(out.groups, encoder, data, encoding, hooks.cancelled);
-    Json summary = {{"rows", report.rows},
-                    {"bad_rows", report.bad_rows},
-                    {"first_bad", report.first_bad},
-                    {"duplicate_ids", report.duplicate_ids},
-                    {"skipped", skipped},
-                    {"compared_with_itself", removed.same_contrasts + removed.self_preferences}};
-    summary.update(count_relations(out.groups));
-    summary["instructions"] = Json::parse(count_synthesis(out.groups));
-    summary["unclean_borders"] = encoding.unclean_borders;
-    summary["too_long"] = {{"candidates", encoding.too_long},
-                           {"prompt_alone", encoding.prompt_too_long},
-                           {"relations", encoding.removed.relations},
-                           {"groups", encoding.removed.groups},
-                           {"first", encoding.first_too_long}};
-    if (out.groups.empty()) {
+    Counts counts;
+    for (int64_t first = 0; first < records.size(); first += kBlock) {
+        if (hooks.cancelled && hooks.cancelled()) {
+            throw Error(
+                Code::preempted, "stopped while synthesising", "", "nothing was lost; run again");
+        }
+        std::vector<Group> groups = work.block(first, std::min(records.size(), first + kBlock));
+        encode_groups(groups, encoder, data, encoding, hooks.cancelled);
+        for (const Group& group : groups) {
+            counts.add(group);
+            writer.add(group);
+        }
+    }
+    records.check_unchanged();
+    const Json summary = summary_of(report, work, counts, encoding);
+    if (counts.groups == 0) {
         throw Error(Code::data,
                     "no group is left to train on after synthesis and the token limit",
                     data.files.front(),
                     "what removed them: " + summary.dump());
     }
+    out.groups = counts.groups;
     out.summary = summary.dump();
-    store.write(out.key, out.groups, out.summary);
+    writer.publish(out.summary);
+    return out;
+}
+
+std::vector<Group> load_groups(GroupStore& store, const CacheKey& key) {
+    std::vector<Group> out;
+    store.each(key, [&](Group&& group) { out.push_back(std::move(group)); });
     return out;
 }
 

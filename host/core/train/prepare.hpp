@@ -1,5 +1,6 @@
-// From a data file to token groups: read, synthesise, merge, tokenise, store.  A second call with
-// equal inputs reads the store instead.  Used by runs, by evaluation sets and by `samara synth`.
+// From a data file to token groups: read, synthesise, merge, tokenise, store, 256 records at a
+// time, so that memory does not grow with the file.  A second call with equal inputs finds the
+// store instead.  Used by runs, by evaluation sets and by `samara synth`.
 #pragma once
 #include "core/config/plan.hpp"
 #include "core/model.hpp"
@@ -31,9 +32,9 @@ struct Synthesis {
 
 /// What happened on the way, for logs, the run folder and reports.
 struct Preparation {
-    std::vector<Group> groups;
-    CacheKey key;
-    bool reused = false;  ///< read from the store
+    CacheKey key;         ///< of the groups in the store
+    int64_t groups = 0;   ///< how many
+    bool reused = false;  ///< they were there
     std::string summary;  ///< JSON: rows, skips by reason, groups, relations per tag, tokens,
                           ///< and count_synthesis() as "instructions"
 };
@@ -45,7 +46,8 @@ CacheKey cache_key(const DataSpec& data,
                    const Synthesis& synthesis,
                    const Encoder& encoder);
 
-/// Everything that depends on the data but on no model weights.  Polls `hooks.cancelled`.
+/// Everything that depends on the data but on no model weights; afterwards the store has the
+/// groups under `key`.  Polls `hooks.cancelled`.
 /// Throws Error(Code::data) for bad rows, Code::plugin_fault for a synthesizer that breaks its
 /// contract, Code::preempted when cancelled.
 Preparation prepare(const DataSpec& data,
@@ -54,5 +56,8 @@ Preparation prepare(const DataSpec& data,
                     const Encoder& encoder,
                     GroupStore& store,
                     const HostHooks& hooks);
+
+/// The groups, in memory.
+std::vector<Group> load_groups(GroupStore& store, const CacheKey& key);
 
 }  // namespace samara::host

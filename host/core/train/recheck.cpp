@@ -53,34 +53,40 @@ void judge(Recheck& out,
 
 }  // namespace
 
+void recheck(const Group& group,
+             const InstructionSet& instructions,
+             const std::set<std::string>& strict_tags,
+             Recheck& out) {
+    auto asked = asked_of(group);
+    for (size_t c = 0; c < asked.size(); ++c) {
+        judge(out, group, group.candidates[c], asked[c], instructions);
+    }
+    for (const Relation& relation : group.relations) {
+        const RelationReading reading = read_relation(group, relation, asked);
+        if (reading.pattern.empty()) {
+            continue;
+        }
+        if (reading.placebo) {
+            ++out.placebos;
+            continue;
+        }
+        ++out.relations;
+        const bool loose = reading.condition == "more" && strict_tags.contains(relation.tag);
+        if (!reading.holds() || loose) {
+            ++out.contradicted;
+            find(out,
+                 group,
+                 relation.tag + " says " + reading.truths + (loose ? ", neither (a) nor (b)" : ""));
+        }
+    }
+}
+
 Recheck recheck(const std::vector<Group>& groups,
                 const InstructionSet& instructions,
                 const std::set<std::string>& strict_tags) {
     Recheck out;
     for (const Group& group : groups) {
-        auto asked = asked_of(group);
-        for (size_t c = 0; c < asked.size(); ++c) {
-            judge(out, group, group.candidates[c], asked[c], instructions);
-        }
-        for (const Relation& relation : group.relations) {
-            const RelationReading reading = read_relation(group, relation, asked);
-            if (reading.pattern.empty()) {
-                continue;
-            }
-            if (reading.placebo) {
-                ++out.placebos;
-                continue;
-            }
-            ++out.relations;
-            const bool loose = reading.condition == "more" && strict_tags.contains(relation.tag);
-            if (!reading.holds() || loose) {
-                ++out.contradicted;
-                find(out,
-                     group,
-                     relation.tag + " says " + reading.truths +
-                         (loose ? ", neither (a) nor (b)" : ""));
-            }
-        }
+        recheck(group, instructions, strict_tags, out);
     }
     return out;
 }

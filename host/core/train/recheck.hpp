@@ -21,8 +21,12 @@ struct Recheck {
     [[nodiscard]] bool sound() const { return wrong_truths + missing_texts + contradicted == 0; }
 };
 
-/// `strict_tags`: tags whose relations must meet condition (a) or (b) of MAPL or be neutral; the
-/// others must satisfy more (neutral: as much).
+/// Adds one group's.  `strict_tags`: tags whose relations must meet condition (a) or (b) of MAPL or
+/// be neutral; the others must satisfy more (neutral: as much).
+void recheck(const Group& group,
+             const InstructionSet& instructions,
+             const std::set<std::string>& strict_tags,
+             Recheck& out);
 Recheck recheck(const std::vector<Group>& groups,
                 const InstructionSet& instructions,
                 const std::set<std::string>& strict_tags);
