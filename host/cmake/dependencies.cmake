@@ -10,7 +10,8 @@ macro(samara_need what)
 endmacro()
 
 # ---- LibTorch 2.11 or later (developed on 2.13) ----
-set(hints ${CMAKE_PREFIX_PATH})
+file(TO_CMAKE_PATH "$ENV{CMAKE_PREFIX_PATH}" hints)
+list(PREPEND hints ${CMAKE_PREFIX_PATH})
 foreach(python ${CMAKE_SOURCE_DIR}/.venv/bin/python python3)
   execute_process(COMMAND ${python} -c "import torch; print(torch.utils.cmake_prefix_path)"
     OUTPUT_VARIABLE prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)

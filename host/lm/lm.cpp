@@ -34,10 +34,13 @@ at::TensorOptions options_of(const ModelRequest& request) {
                     "[run] device",
                     "use cpu or cuda");
     if (!at::hasCUDA())
-        throw Error(Code::config,
-                    "device cuda is not available to this LibTorch",
+        throw Error(Code::memory,
+                    "device 'cuda' is not available: LibTorch is without CUDA, or no card is there",
                     "[run] device",
                     "use cpu, or build against a LibTorch with CUDA");
+    // Wrong gradients and NaN of cuDNN's attention are reported for recent cards.  Ours is masked
+    // softmax in plain operators; a plugin may still call scaled_dot_product_attention.
+    at::globalContext().setSDPUseCuDNN(false);
     return options.device(at::kCUDA);
 }
 

@@ -321,11 +321,11 @@ TEST_CASE("Required keys are asked for, each by name") {
 TEST_CASE("What a later version will have is refused by name") {
     const Folder folder;
     const Problem problem =
-        folder.problem(replaced(kBase, "[run]\n", "[run]\ndevice = \"cuda\"\n"));
-    CHECK(problem.what == "run.device: 'cuda' is not available in this version");
-    CHECK(problem.help == "this version has 'cpu'");
-    CHECK(folder.problem(kBase, {"data.too_long=truncate_prompt"}).what ==
-          "data.too_long: 'truncate_prompt' is not available in this version");
+        folder.problem(replaced(kBase, "[run]\n", "[run]\ndevice = \"auto\"\n"));
+    CHECK(problem.what == "run.device: 'auto' is not available in this version");
+    CHECK(problem.help == "this version has one of 'cpu', 'cuda'");
+    CHECK(folder.problem(kBase, {"model.dtype=bfloat16"}).what ==
+          "model.dtype: 'bfloat16' is not available in this version");
     CHECK(folder.problem("base = \"other.toml\"\n" + kBase).what ==
           "'base' belongs to an ablation, not to a run");
 }

@@ -124,6 +124,26 @@ class Run(Case):
         from support import EXAMPLES
         return rows(EXAMPLES / "data/preferences_eval.jsonl")
 
+    def test_cuda_is_refused_by_name_before_any_work(self):
+        import torch
+        if torch.cuda.is_available():
+            self.skipTest("a card is here")
+        model = tiny_model(self.folder / "model")
+        config = write_config(self.folder, model, self.folder / "out")
+        refused = samara("run", config, "--set", "run.device=cuda", env=self.env, check=False)
+        self.assertEqual(refused.returncode, 9)
+        self.assertIn("run.device: 'cuda' is not available", refused.stderr)
+        self.assertIn('set run.device = "cpu"', refused.stderr)
+        self.assertFalse((self.folder / "out").exists())
+        self.assertFalse((self.folder / "cache/groups").exists())
+        prompts = self.folder / "prompts.jsonl"
+        prompts.write_text('{"prompt": "Hello", "response": "Hi"}\n')
+        for verb in ("generate", "score"):
+            refused = samara(verb, model, prompts, "--device", "cuda", env=self.env, check=False)
+            self.assertEqual(refused.returncode, 9, refused.stderr)
+            self.assertIn("device 'cuda' is not available", refused.stderr)
+            self.assertEqual(refused.stdout, "")
+
     def test_a_second_run_reuses_the_cache_and_gives_the_same_bytes(self):
         model = tiny_model(self.folder / "model")
         first = samara("run", write_config(self.folder, model, self.folder / "a"), env=self.env)

@@ -21,6 +21,8 @@ inline const std::string kLlama3Split =
     R"j({"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false})j";
 inline const std::string kQwen2Split =
     R"j({"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false})j";
+inline const std::string kCaseSplit =
+    R"j({"type":"Split","pattern":{"Regex":"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false})j";
 inline const std::string kBytesOnly =
     R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false})";
 inline const std::string kBeginning =
@@ -55,6 +57,10 @@ inline std::vector<TokenizerKind> byte_kinds() {
          "bytes",
          R"({"normalizer":{"type":"NFC"},"pre_tokenizer":)" +
              steps("pretokenizers", kQwen2Split + "," + kBytesOnly) + "}"},
+        {"mistral's later kind, by letter case",
+         "bytes",
+         R"({"model":{"ignore_merges":true},"pre_tokenizer":)" +
+             steps("pretokenizers", kCaseSplit + "," + kBytesOnly) + "}"},
         {"the older GPT-2 with a space before",
          "bytes",
          R"({"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false}})"},

@@ -45,6 +45,27 @@ TEST_CASE("tokenizers of every kind have the library's ids", "[tokenizer][fuzz]"
     WARN(known << " texts differ by characters that known_differences.hpp lists");
 }
 
+TEST_CASE("tokenizers that come as two files have the library's ids for every shared text",
+          "[tokenizer]") {
+    const TemporaryFolder folder;
+    size_t compared = 0;
+    for (const TokenizerKind& kind : tokenizer_kinds(shared_folder())) {
+        if (!kind.base.starts_with("files:")) {
+            continue;
+        }
+        INFO(kind.name);
+        const std::string file = folder.write("tokenizer.json", tokenizer_text(kind));
+        const Tokenizer tokenizer(file);
+        size_t wrong = 0;
+        for (const Case& one : oracle_cases({"ids", file, "shared:" + shared_folder() + "/data"})) {
+            wrong += tokenizer.encode(one.text) != one.numbers ? 1 : 0;
+            ++compared;
+        }
+        CHECK(wrong == 0);
+    }
+    CHECK(compared > 20000);
+}
+
 TEST_CASE("tokenizers of every kind decode to the library's text", "[tokenizer]") {
     const TemporaryFolder folder;
     for (const TokenizerKind& kind : tokenizer_kinds(shared_folder())) {

@@ -60,6 +60,8 @@ const std::vector<Refusal> kRefusals = {
      "post_processor.single: one sequence 'A' is expected"},
     {R"({"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}}],"special_tokens":{}}})",
      "post_processor.special_tokens: the field '<s>' is missing"},
+    {R"({"post_processor":{"type":"Sequence","processors":[{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],"special_tokens":{"<s>":{"ids":[1]}}},{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}}],"special_tokens":{}}]}})",
+     "post_processor.processors[1]: a second TemplateProcessing"},
     {R"({"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"ByteLevel"}]}})",
      "decoder.decoders[1]: ByteLevel after another step"},
     {R"({"decoder":{"type":"Strip","content":" ","start":1,"stop":1}})", "decoder.stop is 1"},

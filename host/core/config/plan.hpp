@@ -31,7 +31,7 @@ struct DataSpec {
     int64_t max_bad_rows = 0;                    ///< with skip: more than this is an error
     std::string chat = "auto";                   ///< auto | always | never
     int64_t max_tokens = 1024;                   ///< of prompt + response
-    std::string too_long = "drop";               ///< drop | error  (truncate_prompt later)
+    std::string too_long = "drop";               ///< drop | error | truncate_prompt
     std::string order = "shuffle";               ///< shuffle | file
     std::string prompt = "as_is";                ///< as_is | empty | shuffled
     std::string response = "as_is";              ///< as_is | empty | shuffled

@@ -33,7 +33,12 @@ Section run_section() {
                "same seed, same run",
                0,
                kInf),
-         choice("device", "\"cpu\"", "cpu|cuda|auto", "where the model computes", "cuda|auto")},
+         choice("device",
+                "\"cpu\"",
+                "cpu|cuda|auto",
+                "where the model computes; cuda needs a LibTorch with CUDA and a card "
+                "(docs/models.md)",
+                "auto")},
         "What the run is."};
 }
 
@@ -95,11 +100,12 @@ Section data_section() {
              "auto|always|never",
              "auto: messages and plain text go through the model's chat format where it has one"),
          count("max_tokens", "1024", "limit of prompt and response together, tokens", 2),
-         choice("too_long",
-                "\"drop\"",
-                "drop|error|truncate_prompt",
-                "what to do with candidates above `max_tokens`; always counted",
-                "truncate_prompt"),
+         choice(
+             "too_long",
+             "\"drop\"",
+             "drop|error|truncate_prompt",
+             "what to do with candidates above `max_tokens`; always counted. truncate_prompt cuts "
+             "prompts on their left (docs/data.md) and drops what still does not fit"),
          choice("order", "\"shuffle\"", "shuffle|file", "order of the groups within an epoch"),
          blind("prompt",
                "blind training: what is learned without the prompt, or with another row's"),

@@ -1,7 +1,11 @@
 // Token ids for groups, and what is too long; declared in groups.hpp.
 #include "core/data/groups.hpp"
+#include "core/data/prompt_cut.hpp"
 #include "core/data/prune.hpp"
 #include "runtime/error.hpp"
+
+#include <algorithm>
+#include <optional>
 
 namespace samara::host {
 namespace {
@@ -25,23 +29,19 @@ public:
 
     // Returns whether the group stays.
     bool encode(Group& group) {
-        Cut cut(group);
-        bool any = false;
-        for (size_t c = 0; c < group.candidates.size(); ++c) {
-            fill(group.candidates[c], group);
-            cut.candidates[c] = too_long(group.candidates[c], group);
-            any = any || cut.candidates[c];
+        for (Candidate& candidate : group.candidates) {
+            fill(candidate, group);
         }
-        if (!any) {
-            return true;
-        }
-        const bool usable = prune(
-            group, cut, [](const Candidate&, bool had) { return had; }, report_.removed);
-        if (!usable) {
+        std::optional<PromptCut> prompts;
+        if (!drop_too_long(group, prompts)) {
             ++report_.removed.groups;
             report_.removed.candidates += static_cast<int64_t>(group.candidates.size());
+            return false;
         }
-        return usable;
+        if (prompts) {
+            shorten(group, *prompts);
+        }
+        return true;
     }
 
 private:
@@ -82,24 +82,69 @@ private:
         }
     }
 
-    bool too_long(const Candidate& candidate, const Group& group) {
+    // Removes what is too long and stays so; `prompts` is made when some prompt is to be cut.
+    // Returns whether anything is left to train on.
+    bool drop_too_long(Group& group, std::optional<PromptCut>& prompts) {
+        Cut cut(group);
+        bool any = false;
+        for (size_t c = 0; c < group.candidates.size(); ++c) {
+            const Candidate& candidate = group.candidates[c];
+            const int64_t excess = excess_of(candidate, group);
+            if (excess <= 0) {
+                continue;
+            }
+            if (spec_.too_long == "truncate_prompt") {
+                if (!prompts) {
+                    prompts.emplace(encoder_, group);
+                }
+                if (prompts->end_of(excess)) {
+                    continue;
+                }
+            }
+            const bool prompt_alone = excess > static_cast<int64_t>(candidate.response_ids.size());
+            ++report_.too_long;
+            report_.prompt_too_long += prompt_alone ? 1 : 0;
+            note(report_.first_too_long, group);
+            cut.candidates[c] = any = true;
+        }
+        return !any ||
+               prune(
+                   group, cut, [](const Candidate&, bool had) { return had; }, report_.removed);
+    }
+
+    // One cut for all, also for those that fit: what a relation compares has seen the same text.
+    void shorten(Group& group, const PromptCut& prompts) {
+        int64_t end = 0;
+        for (const Candidate& candidate : group.candidates) {
+            if (const int64_t excess = excess_of(candidate, group); excess > 0) {
+                end = std::max(end, *prompts.end_of(excess));
+            }
+        }
+        if (end == 0) {
+            return;
+        }
+        for (Candidate& candidate : group.candidates) {
+            const auto ids = candidate.prompt_ids.begin();
+            candidate.prompt_ids.erase(ids + prompts.begin(), ids + end);
+            ++report_.truncated;
+            report_.truncated_tokens += end - prompts.begin();
+        }
+        note(report_.first_truncated, group);
+    }
+
+    // Tokens over the limit; refuses them if that is asked for.
+    [[nodiscard]] int64_t excess_of(const Candidate& candidate, const Group& group) const {
         const auto prompt = static_cast<int64_t>(candidate.prompt_ids.size());
         const int64_t total = prompt + static_cast<int64_t>(candidate.response_ids.size());
-        if (total <= spec_.max_tokens) {
-            return false;
-        }
-        if (spec_.too_long == "error") {
+        if (total > spec_.max_tokens && spec_.too_long == "error") {
             throw Error(Code::data,
                         "a candidate has " + std::to_string(total) + " tokens (" +
                             std::to_string(prompt) + " of them in the prompt), max_tokens is " +
                             std::to_string(spec_.max_tokens),
                         name_of(group),
-                        "raise max_tokens, or set too_long = \"drop\"");
+                        "raise max_tokens, or set too_long = \"drop\" or \"truncate_prompt\"");
         }
-        ++report_.too_long;
-        report_.prompt_too_long += prompt > spec_.max_tokens ? 1 : 0;
-        note(report_.first_too_long, group);
-        return true;
+        return total - spec_.max_tokens;
     }
 
     const Encoder& encoder_;

@@ -45,11 +45,14 @@ std::vector<Group> take_prompts(std::vector<Group>& groups);
 /// What encode_groups met.
 struct EncodeReport {
     int64_t unclean_borders = 0;  ///< candidates whose prompt/response border is no token border
-    std::vector<std::string> first_unclean;   ///< at most five record ids
-    int64_t too_long = 0;                     ///< candidates over max_tokens, removed
-    int64_t prompt_too_long = 0;              ///< of those: the prompt alone is over
-    std::vector<std::string> first_too_long;  ///< at most five record ids
-    RemovalReport removed;                    ///< with them
+    std::vector<std::string> first_unclean;    ///< at most five record ids
+    int64_t too_long = 0;                      ///< candidates over max_tokens, removed
+    int64_t prompt_too_long = 0;               ///< of those: the prompt alone is over
+    std::vector<std::string> first_too_long;   ///< at most five record ids
+    RemovalReport removed;                     ///< with them
+    int64_t truncated = 0;                     ///< candidates whose prompt was cut
+    int64_t truncated_tokens = 0;              ///< what they lost
+    std::vector<std::string> first_truncated;  ///< at most five record ids
 };
 
 /// Fills the ids of candidates that have text; those that came tokenised stay as they are.
@@ -57,7 +60,8 @@ struct EncodeReport {
 /// Limit     prompt + response > spec.max_tokens: "drop" removes the candidate, its relations,
 /// candidates left without
 ///           relation by that, groups left with nothing to train on; "error" throws Code::data
-///           naming the record
+///           naming the record; "truncate_prompt" cuts the group's prompts on their left, all by
+///           the same tokens (prompt_cut.hpp), and drops those that no allowed cut makes fit
 /// Control   spec.response "empty" encodes every response as empty text (Code::data for tokenised
 /// rows) Errors    Code::data, Code::preempted when `cancelled` says so (polled per group)
 void encode_groups(std::vector<Group>& groups,

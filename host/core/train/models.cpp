@@ -5,6 +5,8 @@
 #include "core/store/files.hpp"
 #include "runtime/error.hpp"
 
+#include <ATen/Context.h>
+
 namespace samara::host {
 namespace {
 
@@ -48,6 +50,16 @@ std::unique_ptr<LanguageModel> open_critic(const Plan& plan, ModelRequest reques
 }
 
 }  // namespace
+
+void check_device(const Plan& plan) {
+    if (plan.device == "cuda" && !at::hasCUDA()) {
+        throw Error(Code::memory,
+                    "run.device: 'cuda' is not available: LibTorch is without CUDA, or no card is "
+                    "there",
+                    plan.file,
+                    "set run.device = \"cpu\", or build against a LibTorch with CUDA");
+    }
+}
 
 ModelRequest policy_request(const Plan& plan) {
     return {model_folder(plan.model_path),

@@ -23,6 +23,10 @@ struct Models {
 /// The request for the model that is trained.
 ModelRequest policy_request(const Plan& plan);
 
+/// Asked before any work.  Throws Error(Code::memory) if this machine or this LibTorch lacks the
+/// plan's device.
+void check_device(const Plan& plan);
+
 /// Opens what the plan needs.  Throws Error: config when the reference has another tokenizer, and
 /// as open_model.
 Models open_models(const Plan& plan);

@@ -84,6 +84,13 @@ void say(const std::string& name, const Preparation& prepared) {
          "candidates over max_tokens removed, and with them " + too_long["relations"].dump() +
              " relations and " + too_long["groups"].dump() + " whole groups",
          too_long["first"]);
+    if (summary.contains("truncated")) {  // caches without it are of runs that cut nothing
+        const Json& truncated = summary["truncated"];
+        warn(truncated["candidates"],
+             "prompts cut on their left to fit max_tokens, by " + truncated["tokens"].dump() +
+                 " tokens in all",
+             truncated["first"]);
+    }
 }
 
 /// Tags that the synthesizers of the run and of its evaluation sets may emit.
@@ -237,7 +244,8 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
     const HostHooks hooks{
         [](int level, const std::string& text) { log::log(static_cast<log::Level>(level), text); },
         options.cancelled};
-    // ---- what is minimised: refused here, before any work, when it cannot be ----
+    // ---- what is minimised, and where: refused here, before any work, when it cannot be ----
+    check_device(plan);
     Synthesis synthesis(plan.instructions, plan.synthesizers, registry, hooks);
     const std::vector<std::string> tags = tags_of(plan, registry, synthesis, hooks);
     check_tags(plan, tags);

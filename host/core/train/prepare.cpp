@@ -148,7 +148,11 @@ Json summary_of(const DataReport& report,
           {"prompt_alone", encoding.prompt_too_long},
           {"relations", encoding.removed.relations},
           {"groups", encoding.removed.groups},
-          {"first", encoding.first_too_long}}}};
+          {"first", encoding.first_too_long}}},
+        {"truncated",
+         {{"candidates", encoding.truncated},
+          {"tokens", encoding.truncated_tokens},
+          {"first", encoding.first_truncated}}}};
 }
 
 }  // namespace

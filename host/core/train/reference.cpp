@@ -147,7 +147,8 @@ void attach_reference(const std::vector<Group*>& groups,
 }
 
 std::string precision_of(const Plan& plan, const RunOptions& options) {
-    std::string precision = plan.dtype + ", threads " + std::to_string(at::get_num_threads());
+    std::string precision = plan.dtype + (plan.device == "cpu" ? "" : " on " + plan.device) +
+                            ", threads " + std::to_string(at::get_num_threads());
     for (const char* name : {"fp32_route", "libtorch", "samara", "cpu"}) {
         if (const auto found = options.environment.find(name); found != options.environment.end()) {
             precision += std::string(", ") + name + " " + found->second;
