@@ -258,6 +258,12 @@ class Ppo(Case):
             reward = f'model = "{self.folder / "judge"}"\nweight = {weight}'
             samara("run", self.config(name, "kl_coef = 0.0", reward, steps=25, dtype="float32"), *rate, env=self.env)
             rollouts, steps = self.metrics(name)
+            timed = [row for row in rows(self.folder / name / "timing.jsonl") if "rollout" in row]
+            self.assertEqual([row["rollout"] for row in timed], [row["rollout"] for row in rollouts])
+            for row in timed:
+                parts = [row[part + "_seconds"] for part in ("sampling", "log_probs", "rewards")]
+                self.assertTrue(all(part > 0 for part in parts), row)
+                self.assertAlmostEqual(sum(parts), row["seconds"], delta=1e-4)
             scores[name] = [row["reward/model"] for row in rollouts]
             if weight == 0:
                 self.assertEqual({row["grad_norm"] for row in steps}, {0.0})

@@ -56,5 +56,7 @@ std::string progress_line(const ProgressState& state, int64_t width = 0);
 int64_t resident_bytes();
 /// The most that resident_bytes() has been, bytes.
 int64_t peak_bytes();
+/// Seconds of a clock that only goes forward.
+double steady_seconds();
 
 }  // namespace samara::host

@@ -3,6 +3,7 @@
 #include "core/train/rollouts.hpp"
 
 #include "core/report/bootstrap.hpp"
+#include "core/report/tables.hpp"
 #include "core/store/rollout_store.hpp"
 #include "core/train/advantages.hpp"
 #include "runtime/error.hpp"
@@ -248,15 +249,30 @@ bool RolloutSource::sample(int64_t batch, const RunInfo& info) {
     for (size_t g = 0; g < judged.groups.size(); ++g) {
         judged.groups[g].record = batch * streams + static_cast<int64_t>(g);
     }
+    const double start = steady_seconds();
     if (!respond(judged.groups, false, judged.finished)) {
         return false;
     }
+    const double sampled = steady_seconds();
     measure(judged.groups, judged.old_logp, judged.values);
+    const double measured = steady_seconds();
     if (parts_.options.cancelled && parts_.options.cancelled()) {
         return false;
     }
     judged.terms = parts_.rewards.judge({pointers(judged.groups), judged.finished, info});
     judged.scores = total_rewards(judged.terms);
+    const double end = steady_seconds();
+    double tokens = 0;
+    for (const std::vector<double>& logp : judged.old_logp) {
+        tokens += static_cast<double>(logp.size());
+    }
+    parts_.folder.timing({{{"rollout", batch},
+                           {"seconds", end - start},
+                           {"sampling_seconds", sampled - start},
+                           {"log_probs_seconds", measured - sampled},
+                           {"rewards_seconds", end - measured},
+                           {"sampled_tokens_per_second", tokens / (sampled - start)},
+                           {"peak_bytes", peak_bytes()}}});
     size_t n = 0;
     for (const Group& group : judged.groups) {
         for (const Candidate& c : group.candidates) {

@@ -14,16 +14,10 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 namespace samara::host {
 namespace {
-
-double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 // Tokens as a trainer without sharing would count them: prompt and response of every candidate.
 int64_t real_tokens(const Group& group) {
@@ -134,18 +128,19 @@ void Trainer::report(const std::string& phase, int64_t done, int64_t todo, doubl
     if (timed_steps_ > 0) {
         state.tokens_per_second = tokens_ / seconds_;
         state.seconds_left =
-            seconds_ / static_cast<double>(timed_steps_) * static_cast<double>(total_ - step_);
+            all_seconds_ / static_cast<double>(timed_steps_) * static_cast<double>(total_ - step_);
     }
     options_.progress(state);
 }
 
 bool Trainer::train_step() {
-    const double start = now();
+    const double asked = steady_seconds();
     const RunInfo where = info(false);
     const auto found = source_.groups(where);
     if (!found) {
         return false;
     }
+    const double start = steady_seconds();  // sampling and judging have lines of their own
     const std::vector<const Group*>& groups = *found;
     Objectives::StepPlan step_plan =
         objectives_.plan_step(groups, parameters_.front().value.scalar_type(), where);
@@ -210,8 +205,9 @@ bool Trainer::train_step() {
              {"tree_tokens", tree_tokens}}};
     add_fields(row, stats, tags_, plan_.pipeline == "reward", beta_);
     folder_.metrics(row, "train/", step_);
-    const double seconds = now() - start;
+    const double seconds = steady_seconds() - start;
     seconds_ += seconds;
+    all_seconds_ += steady_seconds() - asked;
     tokens_ += static_cast<double>(tokens);
     ++timed_steps_;
     folder_.timing({{{"step", step_},
@@ -226,7 +222,7 @@ bool Trainer::train_step() {
 }
 
 bool Trainer::evaluate(const EvalSet& set) {
-    const double start = now();
+    const double start = steady_seconds();
     const c10::NoGradGuard no_grad;
     const RunInfo where = info(true);
     std::vector<const Group*> groups;
@@ -285,7 +281,7 @@ bool Trainer::evaluate(const EvalSet& set) {
     folder_.metrics(row, "eval/" + set.name + "/", step_);
     folder_.timing({{{"eval", set.name},
                      {"step", step_},
-                     {"seconds", now() - start},
+                     {"seconds", steady_seconds() - start},
                      {"peak_bytes", peak_bytes()}}});
     best_.observe(set.name, step_, row, weights());
     return true;

@@ -80,8 +80,9 @@ private:
     double beta_ = 1.0;
     int64_t per_epoch_ = 0, total_ = 0, step_ = 0;
     size_t next_eval_ = 0;  ///< evaluation sets already done at this step: part of the state
-    double seconds_ = 0;    ///< of training steps in this process
-    double tokens_ = 0;     ///< real tokens of those steps
+    double seconds_ = 0;      ///< of training steps in this process
+    double all_seconds_ = 0;  ///< with the sampling before them
+    double tokens_ = 0;       ///< real tokens of those steps
     int64_t timed_steps_ = 0;
 };
 
