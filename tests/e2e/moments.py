@@ -1,9 +1,11 @@
 """Moments of a run as they are seen from outside, by what lies on disk and what the progress lines say: there the tests of
 signals and kills strike.  Every trial has a folder of its own; its run is a DPO run, which has all phases."""
 import os
+import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -53,15 +55,26 @@ static void strike(const char* where) {
     if (at != NULL && strcmp(at, name) == 0) kill(getpid(), SIGTERM);
 }
 """
-# Phase -> whether it has begun, by the trial's folder and what its run has said.
+
+
+def holds_termination(run):
+    """main() has been reached: SIGTERM is blocked until the handlers stand."""
+    try:
+        status = pathlib.Path(f"/proc/{run.pid}/status").read_text()
+    except OSError:
+        return False
+    return int(re.search(r"SigBlk:\s*(\w+)", status).group(1), 16) >> (signal.SIGTERM - 1) & 1 == 1
+
+
+# Phase -> whether it has begun, by the trial's folder, what its run has said, and its process.
 PHASES = {
-    "start": lambda folder, said: True,
-    "preparation": lambda folder, said: (folder / "out/config.toml").exists(),
-    "reference": lambda folder, said: any(folder.glob("cache/groups/*.json")),
-    "evaluation": lambda folder, said: "\nevaluate held-out" in said,
-    "training": lambda folder, said: re.search(r"\ntrain [1-5]/6", said) is not None,
-    "checkpoint": lambda folder, said: any(folder.glob("out/checkpoints/*.tmp.*")),
-    "model": lambda folder, said: any(folder.glob("out/model.tmp.*")),
+    "start": lambda folder, said, run: holds_termination(run),
+    "preparation": lambda folder, said, run: (folder / "out/config.toml").exists(),
+    "reference": lambda folder, said, run: any(folder.glob("cache/groups/*.json")),
+    "evaluation": lambda folder, said, run: "\nevaluate held-out" in said,
+    "training": lambda folder, said, run: re.search(r"\ntrain [1-5]/6", said) is not None,
+    "checkpoint": lambda folder, said, run: any(folder.glob("out/checkpoints/*.tmp.*")),
+    "model": lambda folder, said, run: any(folder.glob("out/model.tmp.*")),
 }
 
 
@@ -114,7 +127,7 @@ class Moments(Case):
         and whether its last step had been made before."""
         with open(folder / "said", "w") as said:
             run = subprocess.Popen(self.command(folder), stdout=subprocess.DEVNULL, stderr=said, env=self.environment(folder))
-            while run.poll() is None and not PHASES[phase](folder, "\n" + (folder / "said").read_text()):
+            while run.poll() is None and not PHASES[phase](folder, "\n" + (folder / "said").read_text(), run):
                 time.sleep(0.0005)
             # Phases last long or short: from no delay at all to a fifth of the whole run.
             time.sleep(0 if phase in ("checkpoint", "model") else self.draw.random() ** 3 * self.seconds / 5)

@@ -93,7 +93,7 @@ class EveryPhase(Moments):
             folder = self.trial("-".join(number.name for number in numbers))
             with open(folder / "said", "w") as said:
                 run = subprocess.Popen(self.command(folder), stdout=subprocess.DEVNULL, stderr=said, env=self.environment(folder))
-                while "train 2/6" not in (folder / "said").read_text():
+                while run.poll() is None and "train 2/6" not in (folder / "said").read_text():
                     time.sleep(0.001)
                 for number in numbers:
                     run.send_signal(number)

@@ -144,6 +144,7 @@ void Trainer::report(const std::string& phase, int64_t done, int64_t todo, doubl
 bool Trainer::train_step() {
     const double start = now();
     const RunInfo where = info(false);
+    in_work_.clear();
     const auto found = source_.groups(where);
     if (!found) {
         return false;
@@ -395,12 +396,13 @@ bool Trainer::run() {
                     longest, static_cast<int64_t>(c.prompt_ids.size() + c.response_ids.size()));
             }
         }
-        throw Error(Code::memory,
-                    what,
-                    "after step " + std::to_string(step_) + ", a micro-batch of " +
-                        std::to_string(in_work_.size()) + " groups with " + std::to_string(tokens) +
-                        " tokens, the longest candidate " + std::to_string(longest),
-                    kMemoryHelp);
+        std::string where = "after step " + std::to_string(step_);
+        if (!in_work_.empty()) {  // else it was none: rollouts, a save
+            where += ", a micro-batch of " + std::to_string(in_work_.size()) + " groups with " +
+                     std::to_string(tokens) + " tokens, the longest candidate " +
+                     std::to_string(longest);
+        }
+        throw Error(Code::memory, what, where, kMemoryHelp);
     }
 }
 
