@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The repository check: layers, include cycles, third-party libraries in their rooms, exported symbols of plugins,
-lines per room against the ceilings, process globals only in cli, and nothing that belongs to one machine.
+lines per room against the ceilings, process globals only in cli, the catalogue of faults with tests that exist, and nothing
+that belongs to one machine.
 
     scripts/check_repo.py [--build build/release] [--root DIR]
 
@@ -14,7 +15,7 @@ import sys
 # Lines of code, without blank lines and comments.  The blueprint's 2,000 and 6,000 for runtime and core are raised: one
 # argument a line (the formatter's rule), the located errors of the configuration, the strict readers of data and caches,
 # and the conformance run (700 lines of runtime) need them.  docs/design.md, section 10, says what could leave.
-CEILINGS = {"host/runtime": 4400, "host/core": 14900, "host/lm": 7900, "host/cli": 2300}
+CEILINGS = {"host/runtime": 4400, "host/core": 15000, "host/lm": 7900, "host/cli": 2300}
 SUFFIXES = {".c", ".h", ".cpp", ".hpp"}
 
 # Who may include whose headers (first path component after host/, or "samara" for the SDK).
@@ -161,6 +162,28 @@ def check_symbols(root, build, find):
                 find(plugin.relative_to(root), 0, f"links {library}; plugins use the SDK only")
 
 
+def check_catalogue(root, find):
+    """docs/reliability.md lists every case of the catalogue once, with tests that exist (FILE: how its name begins)."""
+    page, tests = pathlib.Path("docs/reliability.md"), {}
+    for path in [*root.glob("tests/**/*.cpp"), *root.glob("tests/**/*.py")]:
+        tests[path.name] = tests.get(path.name, "") + path.read_text()
+    text = (root / page).read_text()
+    begin = text.count("\n", 0, text.index("\n## 5. ")) + 1
+    cases = []
+    for number, line in enumerate(text.splitlines()[begin:], begin + 1):
+        case = re.match(r"\| (\d+) \| ", line)
+        cases += [int(case.group(1))] if case else []
+        named = re.findall(r"`(\w+\.(?:py|cpp)): ([^`]+)`", line)
+        for name, test in named:
+            head = r"def " if name.endswith(".py") else r'TEST_CASE\(\s*"'
+            if not re.search(head + re.escape(test), tests.get(name, "")):
+                find(page, number, f"no test '{test}' in {name}")
+        if case and not named and "not done" not in line:
+            find(page, number, f"case {case.group(1)} names neither a test nor 'not done'")
+    if cases != list(range(1, 53)):
+        find(page, begin, f"the catalogue is of cases 1 to 52, not {cases}")
+
+
 def check_private(root, find):
     tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
     for name in tracked.stdout.splitlines():
@@ -186,6 +209,7 @@ def main():
     check_cycles(root, find)
     check_globals(root, find)
     check_sizes(root, find)
+    check_catalogue(root, find)
     check_private(root, find)
     if args.build:
         check_symbols(root, args.build, find)

@@ -6,6 +6,7 @@
 #include "runtime/registry.hpp"
 
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -40,9 +41,23 @@ using Action = std::function<int()>;
 SearchPath search_path(const Common& common);
 std::unique_ptr<Registry> open_registry(const Common& common);
 
+/// The start of both programs: descriptors 0 to 2 are open (else the next file would be taken for
+/// stdout), a limit on file sizes is an error of write() and not the end of the process, the locale
+/// is C, messages go to stderr; and exit() before deliver() or report_error() is a fault.
+void prepare_process();
+/// The end of a verb: what it printed has arrived.  Throws Error(Code::io) when stdout is full; a
+/// reader that has gone is its own business.  Returns `status`.
+int deliver(int status);
+/// Prints what `error` says, and returns the exit status; errors that nobody expected are bugs.
+int report_error(const std::exception& error);
+
 /// Cancel flag that SIGINT and SIGTERM set; a second SIGINT ends the process at once.
 void install_signal_handlers();
 bool cancelled();
+/// From the start of `run`, through exec, until the handlers above stand: a SIGTERM waits, so that
+/// it ends in 75 like any later one.  SIGINT does not: it must reach a plugin that hangs while it
+/// loads.
+void hold_termination(bool hold);
 int received_signal();  ///< 0: none
 
 /// Chooses the fp32 matrix route for a model folder's shapes: the one remembered for this machine,

@@ -1,10 +1,14 @@
 // Helpers of the verbs; see cli.hpp.
 #include "cli/cli.hpp"
+#include "core/log/log.hpp"
 #include "runtime/error.hpp"
 
 #include <atomic>
+#include <cerrno>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +28,17 @@ void on_signal(int number) {
     }
 }
 
+bool at_end = false;  ///< main() is about to return
+
+// A plugin that calls exit() must not pass for a verb that came to its end.
+void on_early_exit() {
+    if (!at_end) {
+        std::fputs("error[plugin-fault]: a plugin or a library ended the process by exit()\n",
+                   stderr);
+        _exit(static_cast<int>(Code::plugin_fault));
+    }
+}
+
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
@@ -31,12 +46,58 @@ std::string environment(const char* name) {
 
 }  // namespace
 
+void prepare_process() {
+    int file = 0;
+    while (file <= 2 && file >= 0) {
+        file = ::open("/dev/null", O_RDWR);  // takes the lowest free number
+    }
+    ::close(file);
+    signal(SIGXFSZ, SIG_IGN);
+    std::atexit(on_early_exit);
+    std::setlocale(LC_ALL, "C");  // numbers and bytes must not depend on the user's locale
+    log::init_stderr(is_terminal(2) && std::getenv("NO_COLOR") == nullptr);
+}
+
+int deliver(int status) {
+    const bool lost = std::fflush(stdout) != 0;
+    const int reason = lost ? errno : EIO;
+    if ((lost || std::ferror(stdout) != 0) && reason != EPIPE) {
+        throw Error(Code::io,
+                    std::string("cannot write all of the output: ") + std::strerror(reason),
+                    "stdout",
+                    "what was printed is not complete");
+    }
+    at_end = true;
+    return status;
+}
+
+int report_error(const std::exception& error) {
+    at_end = true;
+    const auto* known = dynamic_cast<const Error*>(&error);
+    const auto* disk = dynamic_cast<const fs::filesystem_error*>(&error);
+    Problem problem{Code::internal, error.what(), "", "this is a bug of Samara: please report it"};
+    if (disk != nullptr) {
+        problem = {Code::io, disk->code().message(), disk->path1().string(), ""};
+    }
+    const Code code = known != nullptr ? known->code() : problem.code;
+    std::fprintf(stderr, "%s\n", known != nullptr ? error.what() : render(problem).c_str());
+    return static_cast<int>(code);
+}
+
 void install_signal_handlers() {
     struct sigaction action = {};
     action.sa_handler = on_signal;
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     signal(SIGPIPE, SIG_IGN);  // a closed pipe is no reason to lose a run
+    hold_termination(false);
+}
+
+void hold_termination(bool hold) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
 }
 
 bool cancelled() {

@@ -3,14 +3,11 @@
 // and every mistake in the configuration of a `run`.  All else, parsing of other verbs and --help
 // included, is ../libexec/samara-host (main.cpp), which takes this process over.
 #include "cli/cli.hpp"
-#include "core/log/log.hpp"
 #include "runtime/error.hpp"
 
 #include <cerrno>
-#include <clocale>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <unistd.h>
 
 namespace samara::host::cli {
@@ -47,6 +44,7 @@ int run(int argc, char** argv) {
     RunArguments arguments;
     add_run_options(app, arguments)->callback([&] {
         action = [&]() -> int {
+            hold_termination(true);
             preflight(arguments, common);
             become_host(argv);
         };
@@ -66,16 +64,10 @@ int run(int argc, char** argv) {
 }  // namespace samara::host::cli
 
 int main(int argc, char** argv) {
-    std::setlocale(LC_ALL, "C");  // as in main.cpp
-    samara::host::log::init_stderr(samara::host::cli::is_terminal(2) &&
-                                   std::getenv("NO_COLOR") == nullptr);
+    samara::host::cli::prepare_process();
     try {
-        return samara::host::cli::run(argc, argv);
-    } catch (const samara::host::Error& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return static_cast<int>(error.code());
+        return samara::host::cli::deliver(samara::host::cli::run(argc, argv));
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "samara: %s\n", error.what());
-        return static_cast<int>(samara::host::Code::internal);
+        return samara::host::cli::report_error(error);
     }
 }

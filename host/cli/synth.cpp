@@ -203,7 +203,8 @@ int do_synth(const Arguments& arguments, const Common& common) {
     request.chat = plan.data.chat;
     const auto encoder = open_encoder(request);
     Synthesis synthesis(plan.instructions, plan.synthesizers, *registry, hooks);
-    GroupStore store(cache_folder() + "/groups");
+    GroupStore store(cache_folder() + "/groups",
+                     [](const std::string& text) { log::warning(text); });
     const Preparation prepared =
         prepare(plan.data, plan.data.seed, synthesis, *encoder, store, hooks);
     std::fprintf(stderr,

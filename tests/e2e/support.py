@@ -33,10 +33,10 @@ def need(path, what):
     raise unittest.SkipTest(f"{what} is absent: {path}")
 
 
-def samara(*args, cwd=None, env=None, check=True, timeout=600):
+def samara(*args, cwd=None, env=None, check=True, timeout=600, preexec=None):
     """Runs the command; returns the finished process (text)."""
     done = subprocess.run([SAMARA, *map(str, args)], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True,
-                          text=True, timeout=timeout)
+                          text=True, timeout=timeout, preexec_fn=preexec)
     if check and done.returncode != 0:
         raise AssertionError(f"samara {' '.join(map(str, args))} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done

@@ -1,11 +1,14 @@
-"""A run that is killed or stopped at any moment and resumed ends with the bytes of the run that was left alone."""
+"""A run that is killed or stopped at any moment and resumed ends with the bytes of the run that was left alone.
+SAMARA_KILL_TRIALS=200 for the long form of EveryPhase, SAMARA_MATRIX=all for that of Matrix."""
+import json
 import os
 import random
 import signal
 import subprocess
 import time
 
-from support import SAMARA, Case, main, samara, tiny_model, write_config
+from moments import PHASES, ROUTE, SMALL, Moments, striking_objective
+from support import EXAMPLES, SAMARA, Case, main, samara, tiny_model, write_config
 
 COMPARED = ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-6.jsonl")
 
@@ -110,6 +113,72 @@ class Resume(Case):
         other = samara("run", self.config(self.reference), "--set", "train.tokens_per_batch=901", "--resume", env=self.env, check=False)
         self.assertEqual(other.returncode, 8)
         self.assertIn("tokens_per_batch", other.stderr)
+
+
+class EveryPhase(Moments):
+    def test_kill_9_in_every_phase(self):
+        for n in range(int(os.environ.get("SAMARA_KILL_TRIALS", len(PHASES)))):
+            phase = list(PHASES)[n % len(PHASES)]
+            folder = self.trial(f"trial-{n}")
+            code, said, _, _ = self.strike(folder, phase, signal.SIGKILL)
+            self.assertIn(code, (-9, 0))
+            self.resumed_is_whole(folder, f"kill {n} in phase {phase}\n{said}")
+
+
+MATRIX = """[run]
+pipeline = "{pipeline}"
+output = "{output}"
+[model]
+path = "model"
+[data]
+train = ["{data}"]
+max_records = 12
+[plugins]
+load = ["strike.so"]
+[[synthesizer]]
+plugin = "samara.pairs"
+[[objective]]
+plugin = "example.hello_objective"
+[optimizer]
+plugin = "samara.adamw"
+[train]
+epochs = 2
+groups_per_step = 4
+tokens_per_batch = 1
+"""
+
+
+class Matrix(Case):
+    """Every group is a micro-batch and a call of the objective: 4 calls a step, 3 steps an epoch, 24 calls in all."""
+    CALLS = {"step 0": "create", "within a step": "call 6", "between steps": "call 8", "between epochs": "call 12",
+             "the last step": "call 22"}
+
+    def test_resume_matrix(self):
+        tiny_model(self.folder / "model", **SMALL)
+        striking_objective(self.folder)
+        pairs = [("reward", 1), ("dpo", 4)]
+        if os.environ.get("SAMARA_MATRIX") == "all":
+            pairs = [(pipeline, threads) for pipeline in ("reward", "dpo") for threads in (1, 4)]
+        for pipeline, threads in pairs:
+            def run(name, code, *more, **env):
+                config = self.folder / f"{name}.toml"
+                config.write_text(MATRIX.format(pipeline=pipeline, output=self.folder / name, data=EXAMPLES / "data/preferences.jsonl"))
+                done = samara("run", config, *ROUTE, *more, env={**self.env, "OMP_NUM_THREADS": str(threads), **env}, check=False)
+                self.assertEqual(done.returncode, code, done.stderr)
+
+            whole = f"{pipeline}-{threads}-whole"
+            run(whole, 0)
+            steps = []
+            for moment, call in self.CALLS.items():
+                name = f"{pipeline}-{threads}-{call.replace(' ', '-')}"
+                run(name, 75, STRIKE=call)
+                found = sorted((self.folder / name / "checkpoints").glob("step-*/state.json"))
+                steps.append(json.loads(found[-1].read_text())["step"] if found else 0)
+                run(name, 0, "--resume")
+                for file in ("metrics.jsonl", "model/model.safetensors"):
+                    self.assertEqual((self.folder / name / file).read_bytes(), (self.folder / whole / file).read_bytes(),
+                                     f"{file}, {pipeline}, {threads} threads, {moment}")
+            self.assertEqual(steps, [0, 1, 2, 3, 5])
 
 
 if __name__ == "__main__":

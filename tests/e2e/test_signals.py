@@ -1,23 +1,17 @@
-"""SIGTERM in the phases of a run: status 75, and a folder that --resume brings to the bytes of a run left alone.  An objective
-of the test's own sends the signal at the call that it is told, so that the moment is exact."""
+"""SIGTERM and SIGINT in the phases of a run: status 75, and a folder that --resume brings to the bytes of a run left alone.
+Once an objective of the test's own sends the signal at the call that it is told, so that the moment is exact; once it comes
+from outside, in every phase.  SAMARA_SIGNAL_TRIALS=100 for the long form of the latter."""
+import collections
 import json
+import os
+import signal
 import subprocess
+import time
 
-from support import CONFIG, EXAMPLES, ROOT, Case, main, samara, tiny_model, write_config
+from moments import PHASES, SMALL, Moments, striking_objective
+from support import CONFIG, Case, main, samara, tiny_model, write_config
 
-SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
 COMPARED = ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-3.jsonl")
-STRIKE = """#include <signal.h>
-#include <string.h>
-#include <unistd.h>
-static int calls;
-static void strike(const char* where) {
-    const char* at = getenv("STRIKE");
-    char name[32] = "create";
-    if (strcmp(where, "call") == 0) snprintf(name, sizeof name, "call %d", ++calls);
-    if (at != NULL && strcmp(at, name) == 0) kill(getpid(), SIGTERM);
-}
-"""
 
 
 class Signals(Case):
@@ -25,17 +19,8 @@ class Signals(Case):
         super().setUp()
         self.model = tiny_model(self.folder / "model", **SMALL)
 
-    def striking_objective(self):
-        """hello_objective that sends the signal when it is created, or in the call of that number."""
-        text = (EXAMPLES / "hello_objective/hello_objective.c").read_text()
-        for before, after in (("#include <stdlib.h>\n", "#include <stdio.h>\n#include <stdlib.h>\n" + STRIKE),
-                              ("    hello* me = malloc", '    strike("create");\n    hello* me = malloc'),
-                              ("    const int64_t n = in[0].shape[0];", '    strike("call");\n    const int64_t n = in[0].shape[0];')):
-            self.assertEqual(text.count(before), 1)
-            text = text.replace(before, after)
-        source = self.folder / "strike.c"
-        source.write_text(text)
-        subprocess.run(["cc", "-shared", "-fPIC", "-I", ROOT / "sdk/include", source, "-o", self.folder / "strike.so", "-lm"], check=True)
+    def striking_dpo(self):
+        striking_objective(self.folder)
         return CONFIG.replace('pipeline = "reward"', 'pipeline = "dpo"').replace(
             'plugin = "samara.mapl"\ntags', 'plugin = "example.hello_objective"\ntags') + '[plugins]\nload = ["strike.so"]\n'
 
@@ -50,7 +35,7 @@ class Signals(Case):
             self.assertEqual((output / name).read_bytes(), (self.folder / "whole" / name).read_bytes(), f"{name} of {output}")
 
     def test_reference_training_and_evaluation(self):
-        config = write_config(self.folder, self.model, "unused", steps=3, text=self.striking_objective())
+        config = write_config(self.folder, self.model, "unused", steps=3, text=self.striking_dpo())
         small = ("--set", "train.tokens_per_batch=1200")
         self.run_to(config, self.folder / "whole", *small)
         # The reference pass: the signal is there before its first group, and nothing of a checkpoint yet.
@@ -76,6 +61,45 @@ class Signals(Case):
             self.finish(config, output, *small)  # a run that came to its end is said to have ended
         self.assertLessEqual({("evaluation", 0), ("training", 0), ("training", 1), ("training", 2)}, met)
         self.assertIn("evaluation", {phase for phase, step in met if step == 3})
+
+
+class EveryPhase(Moments):
+    def test_signals_from_outside(self):
+        ends, slowest = collections.Counter(), 0.0
+        for n in range(int(os.environ.get("SAMARA_SIGNAL_TRIALS", 2 * len(PHASES)))):
+            phase = list(PHASES)[n % len(PHASES)]
+            number = (signal.SIGTERM, signal.SIGINT)[n // len(PHASES) % 2]
+            folder = self.trial(f"trial-{n}")
+            code, said, seconds, last_step = self.strike(folder, phase, number)
+            label = f"trial {n}: {number.name} in phase {phase}\n{said}"
+            if code == 0:  # the last step was made: the run comes to its end
+                self.assertTrue(last_step, label)
+                self.assertTrue((folder / "out/done.json").exists(), label)
+            elif code == -signal.SIGINT:  # a user at the terminal, before there is anything to save
+                self.assertEqual(phase, "start", label)
+                self.assertEqual(list(folder.glob("out/*.jsonl")), [], label)
+            else:
+                self.assertEqual(code, 75, label)
+                self.assertIn("stopped by a signal", said, label)
+            ends[phase, code] += 1
+            slowest = max(slowest, seconds)
+            self.resumed_is_whole(folder, label)
+        print(f"phase and status: {dict(ends)}; the slowest end took {slowest:.2f} s", flush=True)
+        stopped = {phase for phase, code in ends if code == 75}
+        self.assertLessEqual({"start", "preparation", "reference", "evaluation", "training", "checkpoint"}, stopped)
+
+    def test_one_after_the_other(self):
+        for numbers, codes in (((signal.SIGTERM, signal.SIGINT), (75,)), ((signal.SIGINT, signal.SIGINT), (75, 130))):
+            folder = self.trial("-".join(number.name for number in numbers))
+            with open(folder / "said", "w") as said:
+                run = subprocess.Popen(self.command(folder), stdout=subprocess.DEVNULL, stderr=said, env=self.environment(folder))
+                while run.poll() is None and "train 2/6" not in (folder / "said").read_text():
+                    time.sleep(0.001)
+                for number in numbers:
+                    run.send_signal(number)
+                    time.sleep(0.003)  # equal signals at one moment are one
+                self.assertIn(run.wait(timeout=120), codes)
+            self.resumed_is_whole(folder, str(numbers))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ void write_all(int file, const std::string& bytes, const std::string& path) {
             continue;
         }
         if (written < 0) {
-            throw io_error("cannot write", path);
+            throw io_error("cannot write (" + std::to_string(bytes.size()) + " bytes)", path);
         }
         done += static_cast<size_t>(written);
     }

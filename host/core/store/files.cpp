@@ -119,6 +119,8 @@ void throw_io(const std::string& doing,
         }
     } else if (reason == EACCES || reason == EPERM || reason == EROFS) {
         help = "choose a folder that you may write to, or change its permissions";
+    } else if (reason == EFBIG) {
+        help = "a limit on the size of files is in force (`ulimit -f`); what was there is intact";
     } else if (reason == ENAMETOOLONG) {
         help = "use a shorter path";
     } else if (reason == EIO) {

@@ -11,6 +11,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -79,10 +80,7 @@ void write_tensors(const std::string& path, const std::vector<NamedTensor>& tens
     }
     out.flush();
     if (!out) {
-        throw Error(Code::io,
-                    "cannot write the checkpoint: " + std::to_string(total) + " bytes are needed",
-                    path,
-                    "free space on this disk; the previous checkpoint is intact");
+        throw_io("cannot write the checkpoint", path, errno, total);
     }
 }
 

@@ -39,6 +39,11 @@ std::string difference(const std::string& was, const std::string& now) {
     return out;
 }
 
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "an unknown host";
+}
+
 }  // namespace
 
 RunFolder::RunFolder(const Plan& plan, bool resume)
@@ -46,23 +51,28 @@ RunFolder::RunFolder(const Plan& plan, bool resume)
     std::error_code error;
     fs::create_directories(path_, error);
     if (error) {
-        throw Error(Code::io,
-                    "cannot create the run's folder: " + error.message(),
-                    path_,
-                    "choose another [run] output");
+        throw_io("cannot create the run's folder", path_, error.value());
     }
     lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (lock_ < 0) {
-        throw Error(Code::io,
-                    std::string("cannot write into the run's folder: ") + std::strerror(errno),
-                    path_);
+        throw_io("cannot write into the run's folder", path_, errno);
     }
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
         ::close(lock_);
-        throw Error(Code::busy,
-                    "another process is running in this folder",
-                    path_,
-                    "wait for it, or choose another [run] output");
+        const std::string owner = read_file(path_ + "/lock");
+        throw Error(
+            Code::busy,
+            "another process is running in this folder" + (owner.empty() ? "" : ": " + owner),
+            path_,
+            "wait for it, or choose another [run] output");
+    }
+    // For the message alone: the kernel's lock ends with its process, so none is ever stale.
+    const std::string owner = "process " + std::to_string(::getpid()) + " on " + host_name();
+    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, owner.data(), owner.size(), 0) < 0) {
+        throw_io("cannot write into the run's folder", path_, errno, owner.size());
+    }
+    for (const char* part : {"", "/eval", "/checkpoints", "/best", "/rollouts"}) {
+        sweep_orphans(path_ + part);
     }
     const std::string config = path_ + "/config.toml";
     // Without metrics no step was begun: a refused run leaves its folder to the next.

@@ -4,6 +4,7 @@
 #include "core/data/groups.hpp"
 #include "core/log/log.hpp"
 #include "core/train/answers.hpp"
+#include "core/train/memory.hpp"
 #include "core/train/order.hpp"
 #include "core/train/replay.hpp"
 #include "core/train/schedule.hpp"
@@ -85,6 +86,7 @@ RunInfo Trainer::info(bool evaluating) const {
 
 // What the objectives call score: the head's, or the implicit reward logp - ref_logp.
 Scored Trainer::score(const std::vector<const Group*>& groups) {
+    in_work_ = groups;
     Scored scored = model_.forward(groups, objectives_.wanted(plan_.pipeline));
     if (plan_.pipeline == "reward") {
         return scored;
@@ -136,6 +138,7 @@ void Trainer::report(const std::string& phase, int64_t done, int64_t todo, doubl
 bool Trainer::train_step() {
     const double asked = steady_seconds();
     const RunInfo where = info(false);
+    in_work_.clear();
     const auto found = source_.groups(where);
     if (!found) {
         return false;
@@ -374,6 +377,32 @@ std::string Trainer::why_stop() const {
 }
 
 bool Trainer::run() {
+    try {
+        return loop();
+    } catch (const std::exception& error) {
+        const std::string what = out_of_memory(error);
+        if (what.empty()) {
+            throw;
+        }
+        int64_t tokens = 0, longest = 0;
+        for (const Group* group : in_work_) {
+            tokens += model_.tree_tokens(*group);
+            for (const Candidate& c : group->candidates) {
+                longest = std::max(
+                    longest, static_cast<int64_t>(c.prompt_ids.size() + c.response_ids.size()));
+            }
+        }
+        std::string where = "after step " + std::to_string(step_);
+        if (!in_work_.empty()) {  // else it was none: rollouts, a save
+            where += ", a micro-batch of " + std::to_string(in_work_.size()) + " groups with " +
+                     std::to_string(tokens) + " tokens, the longest candidate " +
+                     std::to_string(longest);
+        }
+        throw Error(Code::memory, what, where, kMemoryHelp);
+    }
+}
+
+bool Trainer::loop() {
     int64_t saved = step_;
     while (true) {
         if (!evaluate_due()) {

@@ -42,6 +42,7 @@ public:
     /// Continues from the newest sound checkpoint, if there is one.  Call once, before run().
     void resume();
     /// Evaluates, trains and evaluates again.  False: cancelled; the state is saved.
+    /// Out of memory is Error(Code::memory) that names the micro-batch.
     bool run();
     /// Puts the best weights back, if the run keeps them; the step whose weights the model has.
     int64_t settle();
@@ -56,6 +57,7 @@ private:
     [[nodiscard]] Scored score(const std::vector<const Group*>& groups);
     [[nodiscard]] std::optional<Scored> gather(
         const std::vector<std::vector<const Group*>>& batches);
+    bool loop();        ///< run(), but for the words about memory
     bool train_step();  ///< false: cancelled before the update; nothing has changed
     [[nodiscard]] std::string why_stop() const;
     bool evaluate_due();  ///< false: cancelled
@@ -84,6 +86,7 @@ private:
     double all_seconds_ = 0;  ///< with the sampling before them
     double tokens_ = 0;       ///< real tokens of those steps
     int64_t timed_steps_ = 0;
+    std::vector<const Group*> in_work_;  ///< the micro-batch of the latest forward
 };
 
 }  // namespace samara::host

@@ -55,7 +55,10 @@ void write_text(const std::string& path, const std::string& text) {
     out << text;
     out.close();
     if (!out)
-        throw Error(Code::io, std::string("cannot write: ") + std::strerror(errno), path);
+        throw Error(
+            Code::io,
+            "cannot write (" + std::to_string(text.size()) + " bytes): " + std::strerror(errno),
+            path);
     std::error_code ignored;  // a file system without modes keeps its own
     std::filesystem::permissions(
         path,

@@ -17,11 +17,13 @@ namespace {
 
 class File {
 public:
-    explicit File(const std::string& path)
-        : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+    File(const std::string& path, uint64_t bytes)
+        : path_(path),
+          bytes_(bytes),
+          file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
         // Readable by others whatever the umask: models are shared between users.
         if (file_ < 0 || ::fchmod(file_, 0644) != 0)
-            fail("cannot create: ");
+            fail("cannot create");
     }
     ~File() {
         if (file_ >= 0)
@@ -33,7 +35,7 @@ public:
         while (size > 0) {
             const ssize_t done = ::write(file_, data, size);
             if (done < 0 && errno != EINTR)
-                fail("cannot write: ");
+                fail("cannot write");
             data += std::max<ssize_t>(done, 0);
             size -= std::max<ssize_t>(done, 0);
         }
@@ -41,17 +43,19 @@ public:
     void close() {
         const int file = std::exchange(file_, -1);
         if (::close(file) != 0)
-            fail("cannot write: ");
+            fail("cannot write");
     }
 
 private:
     [[noreturn]] void fail(const char* what) {
-        const std::string message = what + std::string(std::strerror(errno));
+        const std::string message =
+            what + (" (" + std::to_string(bytes_) + " bytes): ") + std::strerror(errno);
         if (file_ >= 0)
             ::close(std::exchange(file_, -1));
         throw Error(Code::io, message, path_);
     }
     std::string path_;
+    uint64_t bytes_;  ///< the size of the whole file, for messages
     int file_;
 };
 
@@ -93,7 +97,7 @@ void write_safetensors(const std::string& path,
     std::string length(8, '\0');
     for (size_t i = 0; i < 8; ++i)
         length[i] = static_cast<char>(text.size() >> (8 * i));
-    File file(path);
+    File file(path, length.size() + text.size() + at);
     file.write(length.data(), length.size());
     file.write(text.data(), text.size());
     for (const auto& [name, tensor] : tensors) {
