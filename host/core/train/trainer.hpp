@@ -25,6 +25,9 @@ struct Trained {
     Optimizer& optimizer;
 };
 
+/// Tokens as a trainer without sharing would count them: prompt and response of every candidate.
+int64_t real_tokens(const Group& group);
+
 class Trainer {
 public:
     /// `reference`: the cache key of the reference's values, or empty; a run resumes against no
