@@ -72,7 +72,6 @@ CONFIGURATIONS = [
     (13, more('[dpo]\nreference = "none"\n'), [], 2, ["dpo"]),
     (15, replaced(('"model"', '"${SAMARA_UNSET}/model"')), [], 2, ["model.path", "'SAMARA_UNSET' is not set", "run.toml:4:8"]),
     (41, replaced(("beta = 1.0", "betta = 1.0")), [], 2, ["'betta'", "run.toml:12:12", "did you mean 'beta'?"]),
-    (51, replaced(("[model]", 'device = "cuda"\n[model]')), [], 2, ["device", "cuda", "run.toml:3:10"]),
 ]
 
 # Case, the data's bytes, changes of the configuration, exit status, what stderr says.
