@@ -136,7 +136,7 @@ class Disk(Case):
 
     def test_limits_on_the_size_of_files(self):
         failed = []
-        for size, every in ((1 << 10, 1), (20 << 10, 1), (5 << 20, 1)):
+        for size, every in ((512, 1), (20 << 10, 1), (5 << 20, 1)):
             failed.append(self.trial(every, "File too large", lambda: None,
                                      preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))))
             self.empty()
