@@ -178,8 +178,8 @@ def check_catalogue(root, find):
             head = r"def " if name.endswith(".py") else r'TEST_CASE\(\s*"'
             if not re.search(head + re.escape(test), tests.get(name, "")):
                 find(page, number, f"no test '{test}' in {name}")
-        if case and not named and "not done" not in line:
-            find(page, number, f"case {case.group(1)} names neither a test nor 'not done'")
+        if case and not named:
+            find(page, number, f"case {case.group(1)} names no test")
     if cases != list(range(1, 53)):
         find(page, begin, f"the catalogue is of cases 1 to 52, not {cases}")
 

@@ -17,6 +17,9 @@ CLI::App* add_run_options(CLI::App& app, RunArguments& arguments) {
         "--dry-run",
         arguments.dry_run,
         "print the resolved configuration and stop; refuses what needs no data and no model");
+    verb->add_option("--locked",
+                     arguments.locked,
+                     "an earlier run's environment.json: refuse other plugin libraries");
     verb->add_option(
         "--fp32-route", arguments.route, "stock or onednn instead of the measured choice");
     return verb;

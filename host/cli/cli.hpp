@@ -28,7 +28,8 @@ struct RunArguments {
     std::string file;
     std::vector<std::string> set;
     bool resume = false, dry_run = false;
-    std::string route;  ///< --fp32-route: for comparisons
+    std::string route;   ///< --fp32-route: for comparisons
+    std::string locked;  ///< --locked: an earlier run's environment.json, or empty
 };
 /// Declares the verb `run` with these arguments, which must outlive `app`.
 CLI::App* add_run_options(CLI::App& app, RunArguments& arguments);

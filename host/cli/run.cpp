@@ -2,6 +2,7 @@
 #include "cli/cli.hpp"
 #include "core/log/log.hpp"
 #include "core/store/files.hpp"
+#include "core/train/locked.hpp"
 #include "core/train/pipeline.hpp"
 #include "runtime/error.hpp"
 
@@ -64,6 +65,9 @@ int do_run(const RunArguments& arguments, const Common& common) {
     LoadedConfig config = load_plan(arguments.file, arguments.set, *registry);
     for (const std::string& warning : config.warnings) {
         log::warning(warning);
+    }
+    if (!arguments.locked.empty()) {
+        check_locked(config.plan, *registry, arguments.locked);
     }
     if (arguments.dry_run) {
         check_plan(config.plan, *registry);

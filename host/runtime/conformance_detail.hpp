@@ -16,7 +16,12 @@ struct Checks {
     void run(const std::string& name, const std::function<std::string()>& body);
 };
 
+/// The instruction types that synthesizers get in a conformance run.
+std::shared_ptr<InstructionSet> probe_set();
+
 void check_objective(Checks& checks, const Plugin& plugin, const BoundParams& params);
+void check_synthesizer(Checks& checks, const Plugin& plugin, const BoundParams& params);
+void check_instructions(Checks& checks, const Plugin& plugin, const BoundParams& params);
 void check_reward(Checks& checks, const Plugin& plugin, const BoundParams& params);
 
 }  // namespace samara::host

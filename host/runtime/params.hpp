@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -62,5 +63,8 @@ std::string nearest_key(const std::string& key, const std::vector<std::string>& 
 
 /// TOML text of a value ("0.1", "[\"a\", \"b\"]").
 std::string to_toml(const ParamValue& value);
+
+/// The value of a TOML scalar or flat array; nothing when `text` is none.
+std::optional<ParamValue> from_toml(const std::string& text);
 
 }  // namespace samara::host

@@ -66,10 +66,19 @@ Corpus::Corpus(const Dataset& data)
         for (const bool second : {false, true}) {
             const auto& response = second ? rejected : chosen;
             if (response && !is_blank(*response)) {
-                const uint64_t hash = content_hash(*response);
-                by_hash_.emplace(hash, static_cast<uint32_t>(entries_.size()));
-                entries_.push_back({i, second, hash});
+                by_hash_.emplace_back(content_hash(*response),
+                                      static_cast<uint32_t>(places_.size()));
+                places_.push_back(static_cast<uint32_t>(2 * i + (second ? 1 : 0)));
             }
+        }
+    }
+    std::sort(by_hash_.begin(), by_hash_.end());
+    // By place, not by content: of a text that the data set repeats, the right share.
+    Random random(fingerprint_, "measured");
+    const size_t wanted = std::min(size(), kMeasured);
+    for (uint32_t i = 0; measured_.size() < wanted; ++i) {
+        if (random.below(size() - i) < wanted - measured_.size()) {
+            measured_.push_back(i);
         }
     }
 }
@@ -79,37 +88,66 @@ bool Corpus::describes(const Dataset& data) const {
 }
 
 Text Corpus::text(const Dataset& data, uint32_t index) const {
-    const Record record = data[entries_[index].record];
-    return decode((entries_[index].rejected ? record.rejected() : record.chosen()).value_or(""));
+    const Record record = data[places_[index] / 2];
+    return decode((places_[index] % 2 == 1 ? record.rejected() : record.chosen()).value_or(""));
 }
 
 uint32_t Corpus::find(std::string_view response, uint64_t salt) const {
-    const auto [begin, end] = by_hash_.equal_range(content_hash(response));
-    std::vector<uint32_t> found;
-    for (auto it = begin; it != end; ++it) {
-        found.push_back(it->second);
-    }
-    if (found.empty()) {
-        return kNone;
-    }
-    std::sort(found.begin(), found.end());  // the map's order is the library's business
-    return found[salt % found.size()];
+    const uint64_t hash = content_hash(response);
+    const auto first = std::lower_bound(by_hash_.begin(), by_hash_.end(), std::pair(hash, 0U));
+    const auto last = std::lower_bound(first, by_hash_.end(), std::pair(hash, kNone));
+    const auto n = static_cast<uint64_t>(last - first);
+    return n == 0 ? kNone : first[static_cast<ptrdiff_t>(salt % n)].second;
 }
 
 uint32_t Corpus::sibling(uint32_t index) const {
     return paired_ ? index ^ 1U : kNone;
 }
 
+uint32_t Corpus::member(Kind kind, uint32_t index) const {
+    if (!needs_no_text(kind)) {
+        return index;
+    }
+    const auto it = std::lower_bound(measured_.begin(), measured_.end(), index);
+    return it != measured_.end() && *it == index ? static_cast<uint32_t>(it - measured_.begin())
+                                                 : kNone;
+}
+
+uint32_t Corpus::Measure::partner(size_t pairing, uint32_t member) const {
+    if (!pairings[pairing].empty()) {
+        return pairings[pairing][member];
+    }
+    const uint64_t circle = members / 2 * 2;
+    return member < circle ? static_cast<uint32_t>((mirrors[pairing] + circle - member) % circle)
+                           : kNone;
+}
+
 const Corpus::Measure& Corpus::measure(const Dataset& data, Kind kind) {
     const auto [it, fresh] = measures_.try_emplace(static_cast<int>(kind));
     Measure& out = it->second;
-    if (fresh) {
-        out.values.resize(size());
-        for (uint32_t i = 0; i < size(); ++i) {
-            out.values[i] = !needs_no_text(kind) ? i : measure_text(kind, text(data, i));
-        }
-        pair_up(kind, out);
+    if (!fresh) {
+        return out;
     }
+    if (needs_no_text(kind)) {
+        out.members = measured_.size();
+        for (const uint32_t index : measured_) {
+            out.values.push_back(measure_text(kind, text(data, index)));
+        }
+    } else {
+        out.members = size();
+        if (size() > kMeasured) {
+            Random random(fingerprint_, "mirror", static_cast<int64_t>(kind));
+            for (uint64_t& mirror : out.mirrors) {
+                mirror = 2 * random.below(size() / 2) + 1;
+            }
+            out.balanced = true;
+            return out;
+        }
+        for (uint32_t i = 0; i < size(); ++i) {
+            out.values.push_back(i);  // every response differs
+        }
+    }
+    pair_up(kind, out);
     return out;
 }
 
@@ -119,38 +157,38 @@ void Corpus::pair_up(Kind kind, Measure& out) const {
         ++counts[value];
     }
     size_t most = 0;
+    int64_t common = 0;  // the most frequent value
     for (const auto& [value, n] : counts) {
         if (n > most) {
             most = n;
-            out.common = value;
+            common = value;
         }
     }
-    const size_t others = size() - most;
+    const size_t others = out.members - most;
     // Fewer than one response in a hundred: what is left would be the same few rows every time.
     out.balanced =
-        others >= 1 && (!needs_no_text(kind) || others >= std::max<size_t>(4, size() / 100));
+        others >= 1 && (!needs_no_text(kind) || others >= std::max<size_t>(4, out.members / 100));
     if (!out.balanced) {
         return;
     }
     // The most frequent value keeps at most as many responses as have another one.
     Random random(fingerprint_, "pairing", static_cast<int64_t>(kind));
-    std::vector<uint32_t> members(size());
-    for (uint32_t i = 0; i < size(); ++i) {
+    std::vector<uint32_t> members(out.members);
+    for (uint32_t i = 0; i < members.size(); ++i) {
         members[i] = i;
     }
     random.shuffle(members);
     size_t kept = 0;
     const size_t most_kept = std::min(most, others);
-    out.common_share = static_cast<double>(most_kept) / static_cast<double>(most);
     std::erase_if(members,
-                  [&](uint32_t i) { return out.values[i] == out.common && ++kept > most_kept; });
+                  [&](uint32_t i) { return out.values[i] == common && ++kept > most_kept; });
     if (members.size() % 2 == 1) {
         members.pop_back();
         // The one that left was no common one, or the common ones are fewer than half anyway.
     }
     const size_t half = members.size() / 2;
     for (auto& pairing : out.pairings) {
-        pairing.assign(size(), kNone);
+        pairing.assign(out.members, kNone);
         random.shuffle(members);
         std::unordered_map<int64_t, uint64_t> keys;
         for (const uint32_t i : members) {

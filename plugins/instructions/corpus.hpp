@@ -1,6 +1,9 @@
 // corpus.hpp - the responses of a data set as the solver sees them: what each type measures on
 // them, and for every response a partner against which an instruction is drawn (solve.hpp has the
 // reason).  Computed once per data set and type; depends on the data set alone.
+//
+// Memory: 20 bytes a response to find it again by its content; what types measure is kept of at
+// most kMeasured responses, so that it does not grow with the data set.
 #pragma once
 #include "types.hpp"
 
@@ -8,6 +11,7 @@
 
 #include <array>
 #include <unordered_map>
+#include <utility>
 
 namespace samara::ifeval {
 
@@ -16,11 +20,13 @@ class Corpus {
 public:
     /// How many independent pairings each type has.
     static constexpr size_t kPairings = 8;
+    /// Of a larger data set so many are measured, drawn without regard to order or content.
+    static constexpr size_t kMeasured = 16384;
     static constexpr uint32_t kNone = UINT32_MAX;
 
     explicit Corpus(const Dataset& data);
 
-    size_t size() const { return entries_.size(); }
+    size_t size() const { return places_.size(); }
     /// True for the data set that this corpus was made from, as far as a sample of its rows tells.
     bool describes(const Dataset& data) const;
     /// The text of response `index`, decoded.
@@ -30,28 +36,31 @@ public:
     /// The other response of the same row; kNone when some row has only one.
     uint32_t sibling(uint32_t index) const;
 
-    /// What a type's instructions depend on, per response: a count, a predicate as 0 or 1, or the
-    /// response's own index where every response differs (words).
+    /// What a type's instructions depend on, and who is drawn against whom.  Its members are the
+    /// measured responses; for a type that is drawn from the texts themselves (needs_no_text), all.
     struct Measure {
+        size_t members = 0;
+        /// Per member: a count, or a predicate as 0 or 1.
         std::vector<int64_t> values;
-        /// pairings[p][i]: partner of response i, with another value; kNone: i takes no part.  The
-        /// same responses take part in every pairing, and partners are each other's.
+        /// pairings[p][i]: partner of member i, with another value; kNone: i takes no part.  The
+        /// same members take part in every pairing, and partners are each other's.
         std::array<std::vector<uint32_t>, kPairings> pairings;
-        int64_t common = 0;       ///< the most frequent value, and
-        double common_share = 1;  ///< the share of its responses that take part
-        bool balanced = false;    ///< false: too few responses differ, the type cannot be drawn
+        /// In place of `pairings` where all texts are members and many: mirrors[p] - i, around the
+        /// circle of an even number of members.  Odd, so that none is its own partner.
+        std::array<uint64_t, kPairings> mirrors{};
+        bool balanced = false;  ///< false: too few responses differ, the type cannot be drawn
+
+        uint32_t partner(size_t pairing, uint32_t member) const;
     };
+    /// The place of response `index` among the members; kNone: it is not measured.
+    uint32_t member(Kind kind, uint32_t index) const;
     const Measure& measure(const Dataset& data, Kind kind);
 
 private:
-    struct Entry {
-        int64_t record;
-        bool rejected;
-        uint64_t hash;
-    };
     void pair_up(Kind kind, Measure& measure) const;
-    std::vector<Entry> entries_;
-    std::unordered_multimap<uint64_t, uint32_t> by_hash_;
+    std::vector<uint32_t> places_;  ///< of every response: twice its row, and 1 for the rejected
+    std::vector<std::pair<uint64_t, uint32_t>> by_hash_;  ///< sorted
+    std::vector<uint32_t> measured_;                      ///< sorted
     std::unordered_map<int, Measure> measures_;
     const void* ctx_;
     int64_t records_;

@@ -25,36 +25,45 @@ public:
 
     bool balanced() const { return measure_.balanced; }
 
-    /// kNone: `asked` takes no part.  `single`: the truth of a lone demand must stay a fair coin,
-    /// so responses that have no partner are left out.
+    /// A member of the measure; kNone: `asked` takes no part.  `single`: the truth of a lone demand
+    /// must stay a fair coin, so responses that have no partner are left out.
     uint32_t draw(const Asked& asked, bool single, Random& random) const {
         const uint32_t index = corpus_.find(asked.utf8, random.next());
-        if (index != Corpus::kNone) {
-            const uint32_t sibling = corpus_.sibling(index);
+        if (index != Corpus::kNone && !needs_no_text(kind_)) {
             // Words against the row's other response half of the time: both speak about the same
             // thing, so that the topic of the words tells nothing either.
-            if (!needs_no_text(kind_) && sibling != Corpus::kNone && random.below(2) == 0) {
+            const uint32_t sibling = corpus_.sibling(index);
+            if (sibling != Corpus::kNone && random.below(2) == 0) {
                 return sibling;
             }
-            const uint32_t partner = measure_.pairings[random.below(Corpus::kPairings)][index];
+        }
+        const uint32_t member =
+            index == Corpus::kNone ? Corpus::kNone : corpus_.member(kind_, index);
+        if (member != Corpus::kNone) {
+            const uint32_t partner = measure_.partner(random.below(Corpus::kPairings), member);
             return partner == Corpus::kNone && !single ? any(asked, random) : partner;
         }
-        // Not of this data set: the common value takes part as often as it does there, decided by
-        // content alone.
-        const double place = static_cast<double>(content_hash(asked.utf8) >> 11) * 0x1.0p-53;
-        const bool left_out = asked.value == measure_.common && place >= measure_.common_share;
-        return single && needs_no_text(kind_) && left_out ? Corpus::kNone : any(asked, random);
+        if (single && needs_no_text(kind_)) {
+            // Not measured.  A partner as it comes, and none when the values are equal: two values
+            // meet as often this way round as the other, each as frequent as it is.
+            const auto one = static_cast<uint32_t>(random.below(measure_.members));
+            return value(one) == asked.value ? Corpus::kNone : one;
+        }
+        return any(asked, random);
     }
 
-    int64_t value(uint32_t index) const { return measure_.values[index]; }
-    Text text(uint32_t index) const { return corpus_.text(data_, index); }
+    int64_t value(uint32_t member) const {
+        return needs_no_text(kind_) ? measure_.values[member] : 0;
+    }
+    /// For types that need texts, all of whose responses are members.
+    Text text(uint32_t member) const { return corpus_.text(data_, member); }
 
 private:
     uint32_t any(const Asked& asked, Random& random) const {
         for (int i = 0; i < 256; ++i) {
-            const auto index = static_cast<uint32_t>(random.below(corpus_.size()));
-            if (!needs_no_text(kind_) || measure_.values[index] != asked.value) {
-                return index;
+            const auto member = static_cast<uint32_t>(random.below(measure_.members));
+            if (!needs_no_text(kind_) || value(member) != asked.value) {
+                return member;
             }
         }
         return Corpus::kNone;

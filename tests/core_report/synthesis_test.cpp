@@ -12,6 +12,22 @@ using namespace samara::host;
 
 namespace {
 
+std::string count_synthesis(const std::vector<Group>& groups) {
+    SynthesisCounts counts;
+    for (const Group& group : groups) {
+        counts.add(group);
+    }
+    return counts.text();
+}
+
+std::vector<Leak> probe_leaks(const std::vector<Group>& groups) {
+    LeakProbe probe;
+    for (const Group& group : groups) {
+        probe.add(group);
+    }
+    return probe.leaks();
+}
+
 /// A candidate with instructions of the truths given: "TF" added ones, "t" and "f" the record's
 /// own.
 Candidate candidate(const std::string& prompt,

@@ -9,9 +9,8 @@ import signal
 import subprocess
 import time
 
-from support import EXAMPLES, ROOT, SAMARA, Case, samara, tiny_model
+from support import EXAMPLES, ROOT, SAMARA, SMALL, Case, samara, tiny_model
 
-SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
 ROUTE = ("--fp32-route", "stock")
 COMPARED = ("metrics.jsonl", "model/model.safetensors", "model/config.json", "done.json", "eval/held-out-step-6.jsonl")
 CONFIG = """[run]

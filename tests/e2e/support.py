@@ -50,6 +50,10 @@ def sha256(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+# The smallest of the tiny models, for tests of what a run does and not of what it learns.
+SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
+
+
 def tiny_model(folder, seed=0, family="Llama", **changes):
     """A random model with the demo model's tokenizer: norms moved off 1, so nothing is invisible."""
     need(DEMO_MODEL / "tokenizer.json", "the demo model (scripts/get_model)")

@@ -1,6 +1,7 @@
 """Ablations with a tiny model: arms and seeds, kill and continue, a failing arm, shared caches, and the four reports."""
 import csv
 import fcntl
+import gzip
 import html.parser
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import signal
 import statistics
 import subprocess
+import sys
 import time
 
 from support import ROOT, SAMARA, Case, main, rows, samara, tiny_model, write_config
@@ -184,14 +186,16 @@ class Ablate(Case):
     def test_a_stopped_or_killed_ablation_continues(self):
         samara("ablate", self.ablation(name="left_alone"), "--seeds", "1,2", env=self.env)
         file = self.ablation()
-        for number, line in ((signal.SIGTERM, 1), (signal.SIGKILL, 2), (signal.SIGTERM, 0)):
+        # As the second of the four runs starts, then as the first of those that are left does, twice: at least one run
+        # is still to come each time, however fast the machine.
+        for number, line in ((signal.SIGTERM, 1), (signal.SIGKILL, 0), (signal.SIGTERM, 0)):
             process = self.start(file, "--seeds", "1,2")
             for said in process.stderr:
                 if said.startswith("[") and "log" in said:
                     line -= 1
                 if line < 0:
                     break
-            time.sleep(0.7)  # within a run
+            time.sleep(0.2)  # within a run
             process.send_signal(number)
             process.communicate()
             self.assertEqual(process.returncode, 75 if number == signal.SIGTERM else -9)
@@ -299,9 +303,51 @@ class Ablate(Case):
         self.assertEqual(len(list(out.glob("*/*/log.txt"))), 4)
         self.assertEqual(len([p for p in (self.folder / "cache/reference").iterdir() if p.is_dir()]), 1)
 
-    def test_the_shipped_ablation_is_sound(self):
-        done = samara("ablate", ROOT / "configs/ablations/quickstart.toml", "--dry-run", cwd=self.folder)
-        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()], ["arm", "plain", "mapl", "intra"])
+    def test_the_shipped_ablations_are_sound(self):
+        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "placebo"]}
+        for name, expected in arms.items():
+            done = samara("ablate", ROOT / f"configs/ablations/{name}.toml", "--dry-run", cwd=self.folder)
+            self.assertEqual([line.split()[0] for line in done.stdout.splitlines()], ["arm", *expected])
+        self.assertEqual(sorted(arms), sorted(p.stem for p in (ROOT / "configs/ablations").glob("*.toml") if "_base" not in p.stem))
+
+    def test_benchmarks_as_rows(self):
+        """Files in the shapes of their authors, a few rows each, written for this test."""
+        sources, out = self.folder / "sources", self.folder / "rows"
+        sources.mkdir()
+        (sources / "ifeval_open_pairs.jsonl").write_text("".join(
+            json.dumps({"key": 1000 + n // 2, "prompt": f"Name {n // 2} birds.", "chosen": f"Wren {n}.", "rejected": "x" * (2000 if n == 7 else 9)})
+            + "\n" for n in range(80)))
+        talk = "\n\nHuman: Is it {n}?\n\nYes or no?\n\nAssistant: Which?\n\nHuman: It.\n\nAssistant: {end}"
+        with gzip.open(sources / "hh-rlhf_harmless-base_test.jsonl.gz", "wt") as file:
+            for n in range(80):
+                file.write(json.dumps({"chosen": talk.format(n=n, end="Yes."), "rejected": talk.format(n=n, end="No." if n else "Yes.")}) + "\n")
+        for subset in ("Natural", "Adversarial_Manual"):
+            (sources / f"llmbar_{subset}.json").write_text(json.dumps(
+                [{"input": f"Add {n}.", "output_1": "one", "output_2": "two", "label": 1 + n % 2} for n in range(3)]))
+        reply = {"role": "assistant", "replies": [{"role": "prompter", "text": "And?", "replies": [
+            {"role": "assistant", "text": "worse", "rank": 1}, {"role": "assistant", "text": "good", "rank": 0},
+            {"role": "assistant", "text": "unranked"}]}]}
+        (sources / "oasst_en_100_tree.jsonl").write_text(json.dumps({"prompt": {"role": "prompter", "text": "Why?", "replies": [
+            {**reply, "text": "A.", "rank": 1}, {**reply, "text": "B.", "rank": 0}]}}) + "\n")
+        subprocess.run([sys.executable, ROOT / "scripts/benchmark_rows.py", sources, out], check=True, capture_output=True)
+        parts = {name: rows(out / f"{name}.jsonl") for name in ("train", "tune", "held_out")}
+        prompts = {name: {json.dumps(row["prompt"]) for row in part} for name, part in parts.items()}
+        self.assertFalse(prompts["train"] & prompts["tune"] or prompts["train"] & prompts["held_out"] or prompts["tune"] & prompts["held_out"])
+        everything = [row for part in parts.values() for row in part]
+        self.assertEqual({row["from"] for row in everything}, {"ifeval", "hh"})
+        self.assertGreater(len(parts["train"]), 60)
+        self.assertNotIn("Wren 7.", [row["chosen"] for row in everything])  # too long
+        dialogue = next(row for row in everything if row["from"] == "hh")
+        self.assertEqual([turn["role"] for turn in dialogue["prompt"]], ["user", "assistant", "user"])
+        self.assertRegex(dialogue["prompt"][0]["content"], r"^Is it \d+\?\n\nYes or no\?$")
+        self.assertEqual((dialogue["prompt"][2]["content"], dialogue["chosen"], dialogue["rejected"]), ("It.", "Yes.", "No."))
+        self.assertEqual([(row["subset"], row["chosen"]) for row in rows(out / "llmbar.jsonl")],
+                         [(s, e) for e in ("one", "two", "one") for s in ("Adversarial_Manual", "Natural")])
+        self.assertEqual([(row["chosen"], row["rejected"], len(row["prompt"])) for row in rows(out / "oasst.jsonl")],
+                         [("B.", "A.", 1), ("good", "worse", 3), ("good", "worse", 3)])
+        for path in out.iterdir():  # and Samara reads them
+            config = write_config(self.folder, self.model, self.folder / "unused", train=path)
+            samara("synth", config, "--show", "1", env=self.env)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ import struct
 import subprocess
 import tempfile
 
-from support import SAMARA, Case, main, samara, tiny_model, write_config
+from support import SAMARA, SMALL, Case, main, samara, tiny_model, write_config
 
-SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
 ROUTE = ("--fp32-route", "stock")
 
 

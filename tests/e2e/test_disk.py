@@ -9,9 +9,8 @@ import shutil
 import subprocess
 import sys
 
-from support import EXAMPLES, Case, main, samara, tiny_model
+from support import EXAMPLES, SMALL, Case, main, samara, tiny_model
 
-SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
 CONFIG = """[run]
 output = "disk/out"
 [model]

@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 import time
 
-from support import SAMARA, Case, main, samara, tiny_model
+from support import SAMARA, SMALL, Case, main, samara, tiny_model
 
-SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
 BASE = """[run]
 output = "out"
 [model]

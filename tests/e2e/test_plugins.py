@@ -1,10 +1,11 @@
 """Third parties' plugins: one `cc` command outside the tree, then listed, described, checked and trained with; and our
 own plugins rebuilt against the installed SDK give the same bytes: there is no side door."""
+import json
 import os
 import shutil
 import subprocess
 
-from support import BUILD, EXAMPLES, ROOT, SAMARA, Case, main, rows, samara, sha256, tiny_model, write_config
+from support import BUILD, EXAMPLES, ROOT, SAMARA, SMALL, Case, main, rows, samara, sha256, tiny_model, write_config
 
 PLUGINS = BUILD / "lib/samara"
 # Each run here has a cache of its own, so each would measure the fp32 route anew: the bytes are promised for one route.
@@ -22,7 +23,6 @@ class Plugins(Case):
 
     def plugin_id(self, library):
         listed = samara("plugins", "list", "--json", "--plugin-dir", library.parent, env=self.env).stdout
-        import json
         found = [row for row in map(json.loads, listed.splitlines()) if row["origin"] == "--plugin-dir"]
         self.assertEqual(len(found), 1, listed)
         return found[0]["id"]
@@ -44,6 +44,33 @@ class Plugins(Case):
         losses = [row["loss"] for row in rows(self.folder / "out/metrics.jsonl") if "eval" not in row]
         self.assertEqual(len(losses), 6)
         self.assertEqual(before, [sha256(p) for p in programs])
+
+    def test_a_run_is_held_to_the_libraries_of_an_earlier_one(self):
+        model = tiny_model(self.folder / "model", **SMALL)
+        samara("run", write_config(self.folder, model, self.folder / "first", steps=1), env=self.env)
+        lock = self.folder / "first/environment.json"
+        kept = json.loads(lock.read_text())
+        self.assertEqual(set(kept["plugins"]), {"samara.ifeval", "samara.pairs", "samara.mapl_intra", "samara.mapl_inter",
+                                                "samara.mapl", "samara.adamw"})
+        config = write_config(self.folder, model, self.folder / "second", steps=1)
+        samara("run", config, "--locked", lock, env=self.env)
+        for change in (lambda plugins: plugins["samara.adamw"].update(sha256="0" * 64), lambda plugins: plugins.pop("samara.adamw"),
+                       lambda plugins: plugins.update({"samara.adamw": None})):
+            other = json.loads(lock.read_text())
+            change(other["plugins"])
+            (self.folder / "other.json").write_text(json.dumps(other))
+            config = write_config(self.folder, model, self.folder / "third", steps=1)
+            done = samara("run", config, "--locked", self.folder / "other.json", env=self.env, check=False)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn(f'samara.adamw: SHA-256 "{kept["plugins"]["samara.adamw"]["sha256"]}"', done.stderr)
+            self.assertRegex(done.stderr, r'locked: ("0{64}"|not named)\n')
+            self.assertNotIn("samara.mapl", done.stderr)
+            self.assertFalse((self.folder / "third").exists())
+        for text in ("{}", "[1", '{"plugins": 3}'):
+            (self.folder / "other.json").write_text(text)
+            done = samara("run", config, "--locked", self.folder / "other.json", env=self.env, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("names no plugins", done.stderr)
 
     def test_an_optimizers_state_is_the_hosts_and_outlives_the_plugins_file(self):
         """Without the file the state is whole, readable and untouched; with the plugin anywhere else the run goes on."""

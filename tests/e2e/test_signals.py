@@ -66,10 +66,15 @@ class Signals(Case):
 class EveryPhase(Moments):
     def test_signals_from_outside(self):
         ends, slowest = collections.Counter(), 0.0
-        for n in range(int(os.environ.get("SAMARA_SIGNAL_TRIALS", 2 * len(PHASES)))):
-            phase = list(PHASES)[n % len(PHASES)]
+        to_meet = {"start", "preparation", "reference", "evaluation", "training", "checkpoint"}
+        trials = int(os.environ.get("SAMARA_SIGNAL_TRIALS", 2 * len(PHASES)))
+        n, phases = 0, list(PHASES)
+        # A busy machine may look too late at a phase: it is tried again, five times.
+        while n < trials or (to_meet and n < trials + 5 * len(to_meet)):
+            phase = phases[n % len(phases)] if n < trials else sorted(to_meet)[0]
             number = (signal.SIGTERM, signal.SIGINT)[n // len(PHASES) % 2]
             folder = self.trial(f"trial-{n}")
+            n += 1
             code, said, seconds, last_step = self.strike(folder, phase, number)
             label = f"trial {n}: {number.name} in phase {phase}\n{said}"
             if code == 0:  # the last step was made: the run comes to its end
@@ -81,12 +86,12 @@ class EveryPhase(Moments):
             else:
                 self.assertEqual(code, 75, label)
                 self.assertIn("stopped by a signal", said, label)
+                to_meet.discard(phase)
             ends[phase, code] += 1
             slowest = max(slowest, seconds)
             self.resumed_is_whole(folder, label)
         print(f"phase and status: {dict(ends)}; the slowest end took {slowest:.2f} s", flush=True)
-        stopped = {phase for phase, code in ends if code == 75}
-        self.assertLessEqual({"start", "preparation", "reference", "evaluation", "training", "checkpoint"}, stopped)
+        self.assertEqual(to_meet, set())
 
     def test_one_after_the_other(self):
         for numbers, codes in (((signal.SIGTERM, signal.SIGINT), (75,)), ((signal.SIGINT, signal.SIGINT), (75, 130))):

@@ -208,6 +208,26 @@ TEST_CASE("no drawn instruction of any type tells its truth where every form occ
         data, more ? 21 : 17, false, more ? "samara.more_instructions" : "samara.ifeval");
 }
 
+TEST_CASE("no drawn instruction tells its truth in a data set larger than what is measured",
+          "[instructions][leak]") {
+    const auto examples = read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl");
+    // 81 times as many, twice Corpus::kMeasured responses; most forms are rare, as in real
+    // data: a type whose values are even could be drawn carelessly and nothing would tell.
+    std::vector<Row> rows;
+    Random random(13, "decorated");
+    for (int copy = 0; copy < 81; ++copy) {
+        for (Row row : examples) {
+            for (const char* side : {"chosen", "rejected"}) {
+                if (random.below(4) == 0) {
+                    row[side] = decorated(row[side].get<std::string>(), random);
+                }
+            }
+            rows.push_back(std::move(row));
+        }
+    }
+    require_no_leak(Rows(std::move(rows)), 17);
+}
+
 TEST_CASE("no drawn instruction beyond IFEval tells its truth", "[instructions][leak]") {
     const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
     require_no_leak(data, 8, GENERATE(false, true), "samara.more_instructions");

@@ -27,6 +27,16 @@ Room toy_room() {
     return Room({own("samara_mapl"), toy(), demo()}, {"toy.types", "demo.endings"});
 }
 
+Recheck recheck(const std::vector<Group>& groups,
+                const InstructionSet& instructions,
+                const std::set<std::string>& strict_tags) {
+    Recheck out;
+    for (const Group& group : groups) {
+        samara::host::recheck(group, instructions, strict_tags, out);
+    }
+    return out;
+}
+
 Strings texts_of(const Candidate& c) {
     Strings out;
     for (const auto& i : nlohmann::json::parse(c.instructions)) {

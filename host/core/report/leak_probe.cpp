@@ -207,12 +207,4 @@ std::vector<Leak> LeakProbe::leaks() const {
     return out;
 }
 
-std::vector<Leak> probe_leaks(const std::vector<Group>& groups) {
-    LeakProbe probe;
-    for (const Group& group : groups) {
-        probe.add(group);
-    }
-    return probe.leaks();
-}
-
 }  // namespace samara::host

@@ -48,7 +48,7 @@ struct RunRecord {
     std::map<std::string, std::string> plugins;  ///< id -> SHA-256
     std::map<std::string, std::string> data;     ///< "train", "eval NAME" -> key of its groups
     std::map<std::string, std::string> facts;    ///< samara, libtorch, cpu, fp32_route, threads
-    std::string synthesis;  ///< of the training data: count_synthesis(); empty: not recorded
+    std::string synthesis;  ///< of the training data: SynthesisCounts; empty: not recorded
     std::map<std::string, std::vector<Evaluation>> evals;  ///< by set; steps ascend
     Cost cost;
 };

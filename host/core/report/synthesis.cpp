@@ -225,12 +225,4 @@ std::string SynthesisCounts::text() const {
         .dump();
 }
 
-std::string count_synthesis(const std::vector<Group>& groups) {
-    SynthesisCounts counts;
-    for (const Group& group : groups) {
-        counts.add(group);
-    }
-    return counts.text();
-}
-
 }  // namespace samara::host

@@ -56,7 +56,6 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
-std::string count_synthesis(const std::vector<Group>& groups);
 /// The same for people, as tables; empty for "{}".
 std::string synthesis_text(const std::string& counts);
 
@@ -80,6 +79,5 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
-std::vector<Leak> probe_leaks(const std::vector<Group>& groups);
 
 }  // namespace samara::host

@@ -10,6 +10,7 @@
 #include "core/store/files.hpp"
 #include "core/train/answers.hpp"
 #include "core/train/changes.hpp"
+#include "core/train/locked.hpp"
 #include "core/train/models.hpp"
 #include "core/train/prepare.hpp"
 #include "core/train/reference.hpp"
@@ -137,29 +138,12 @@ void write_environment(const RunFolder& folder,
                        const RunOptions& options,
                        const LanguageModel& model,
                        const Data& data) {
-    Json plugins = Json::object();
-    const auto add = [&](const PluginUse& use) {
-        const Plugin* plugin = registry.find(use.id);
-        plugins[use.id] = {{"version", plugin->descriptor->version},
-                           {"sha256", plugin->library->sha256},
-                           {"file", fs::path(plugin->library->path).filename().string()}};
-    };
-    for (const auto* list : {&plan.instructions, &plan.synthesizers}) {
-        std::for_each(list->begin(), list->end(), add);
-    }
-    std::for_each(plan.objectives.begin(), plan.objectives.end(), add);
-    add(plan.optimizer);
-    for (const RewardUse& use : plan.ppo.rewards) {
-        if (!use.plugin.id.empty()) {
-            add(use.plugin);
-        }
-    }
     Json environment = {{"threads", at::get_num_threads()}};
     for (const auto& [key, value] : options.environment) {
         environment[key] = value;
     }
     environment["model"] = model.facts();
-    environment["plugins"] = plugins;
+    environment["plugins"] = plugins_of(plan, registry);
     environment["data"] = data.summary;
     folder.write("environment.json", environment.dump(2) + "\n");
 }

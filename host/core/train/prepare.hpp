@@ -36,7 +36,7 @@ struct Preparation {
     int64_t groups = 0;   ///< how many
     bool reused = false;  ///< they were there
     std::string summary;  ///< JSON: rows, skips by reason, groups, relations per tag, tokens,
-                          ///< and count_synthesis() as "instructions"
+                          ///< and SynthesisCounts as "instructions"
 };
 
 /// The key under which the groups of this data and synthesis are kept.  Reads the data files for

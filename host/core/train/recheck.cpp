@@ -81,14 +81,4 @@ void recheck(const Group& group,
     }
 }
 
-Recheck recheck(const std::vector<Group>& groups,
-                const InstructionSet& instructions,
-                const std::set<std::string>& strict_tags) {
-    Recheck out;
-    for (const Group& group : groups) {
-        recheck(group, instructions, strict_tags, out);
-    }
-    return out;
-}
-
 }  // namespace samara::host

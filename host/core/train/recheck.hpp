@@ -27,8 +27,5 @@ void recheck(const Group& group,
              const InstructionSet& instructions,
              const std::set<std::string>& strict_tags,
              Recheck& out);
-Recheck recheck(const std::vector<Group>& groups,
-                const InstructionSet& instructions,
-                const std::set<std::string>& strict_tags);
 
 }  // namespace samara::host

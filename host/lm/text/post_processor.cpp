@@ -10,7 +10,8 @@ namespace {
 void read_template(const JsonField& field, PostProcessor& out) {
     field.only({"type", "single", "pair", "special_tokens"});
     if (!out.before.empty() || !out.after.empty()) {
-        field.refuse("a second TemplateProcessing is not implemented");
+        field.refuse(
+            "a second TemplateProcessing: `tokenizers` 0.23 itself applies the first alone");
     }
     const JsonField single = field.at("single");
     single.need_array();

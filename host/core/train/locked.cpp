@@ -1,0 +1,73 @@
+// Plugins held to an earlier run's; see locked.hpp.
+#include "core/train/locked.hpp"
+
+#include "core/store/files.hpp"
+#include "runtime/error.hpp"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace samara::host {
+
+using Json = nlohmann::ordered_json;
+
+Json plugins_of(const Plan& plan, const Registry& registry) {
+    Json out = Json::object();
+    const auto add = [&](const PluginUse& use) {
+        const Plugin* plugin = use.id.empty() ? nullptr : registry.find(use.id);
+        if (plugin != nullptr) {
+            out[use.id] = {
+                {"version", plugin->descriptor->version},
+                {"sha256", plugin->library->sha256},
+                {"file", std::filesystem::path(plugin->library->path).filename().string()}};
+        }
+    };
+    const auto add_all = [&](const auto& uses) {
+        for (const PluginUse& use : uses) {
+            add(use);
+        }
+    };
+    add_all(plan.instructions);
+    add_all(plan.synthesizers);
+    add_all(plan.objectives);
+    add(plan.optimizer);
+    for (const RewardUse& use : plan.ppo.rewards) {
+        add(use.plugin);
+    }
+    for (const EvalSpec& spec : plan.evals) {
+        add_all(spec.instructions);
+        add_all(spec.synthesizers);
+    }
+    return out;
+}
+
+void check_locked(const Plan& plan, const Registry& registry, const std::string& file) {
+    const Json environment = Json::parse(read_file(file), nullptr, false);
+    if (!environment.is_object() || !environment.contains("plugins") ||
+        !environment["plugins"].is_object()) {
+        throw Error(Code::config,
+                    "this is no environment.json: it names no plugins",
+                    file,
+                    "every run's folder has one");
+    }
+    const Json& locked = environment["plugins"];
+    std::string differing;
+    for (const auto& [id, plugin] : plugins_of(plan, registry).items()) {
+        const Json theirs = locked.contains(id) && locked[id].is_object()
+                                ? locked[id].value("sha256", Json())
+                                : Json();
+        if (theirs != plugin["sha256"]) {
+            differing += "\n  " + id + ": SHA-256 " + plugin["sha256"].dump() + " (" +
+                         plugin["file"].get<std::string>() +
+                         "), locked: " + (theirs.is_null() ? "not named" : theirs.dump());
+        }
+    }
+    if (!differing.empty()) {
+        throw Error(Code::plugin,
+                    "plugins are not those of the lock:" + differing,
+                    file,
+                    "bring the locked libraries back, or lock to a newer run's environment.json");
+    }
+}
+
+}  // namespace samara::host
