@@ -41,11 +41,13 @@ def ifeval_rows(path):
 def turns_of(dialogue):
     turns = []
     for piece in dialogue.split("\n\n")[1:]:
-        for speaker, role in (("Human: ", "user"), ("Assistant: ", "assistant")):
-            if piece.startswith(speaker.rstrip()):
-                turns.append({"role": role, "content": piece[len(speaker):]})
+        for speaker, role in (("Human:", "user"), ("Assistant:", "assistant")):
+            if piece.startswith(speaker):
+                turns.append({"role": role, "content": piece.removeprefix(speaker).removeprefix(" ")})
                 break
         else:
+            if not turns:
+                return [{"role": "", "content": dialogue}]  # no dialogue: its row is left out
             turns[-1]["content"] += "\n\n" + piece
     return turns
 
@@ -86,6 +88,9 @@ def oasst_rows(path):
 
 
 def main(sources, output):
+    for name in ("ifeval_open_pairs.jsonl", "hh-rlhf_harmless-base_test.jsonl.gz", "llmbar_*.json", "oasst_en_100_tree.jsonl"):
+        if not list(sources.glob(name)):
+            sys.exit(f"{sources / name} is absent: SOURCES needs it as its authors publish it (--help lists all)")
     parts = {"train": [], "tune": [], "held_out": []}
     ifeval = [(part, row) for part, row in ifeval_rows(sources / "ifeval_open_pairs.jsonl") if short(row)]
     hh = [(part, row) for part, row in hh_rows(sources / "hh-rlhf_harmless-base_test.jsonl.gz") if short(row)]
@@ -104,5 +109,5 @@ def main(sources, output):
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(__doc__)
+        sys.exit(__doc__ if "--help" not in sys.argv else print(__doc__))
     main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))

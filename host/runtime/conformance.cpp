@@ -5,11 +5,8 @@
 #include "runtime/conformance_detail.hpp"
 #include "runtime/optimizer.hpp"
 
-#include <samara/instruction.hpp>
-
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace samara::host {

@@ -5,7 +5,9 @@
 #include <samara/instruction.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <map>
+#include <memory>
 
 namespace samara::host {
 namespace {

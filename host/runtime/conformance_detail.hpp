@@ -4,6 +4,9 @@
 #include "runtime/instance.hpp"
 
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace samara::host {
 

@@ -57,6 +57,11 @@ int64_t measure_text(Kind kind, View text) {
 
 Corpus::Corpus(const Dataset& data)
     : ctx_(data.raw().ctx), records_(data.size()), fingerprint_(sample(data)) {
+    if (data.size() > INT32_MAX / 2) {
+        fail("a data set of more than 2^30 rows cannot be measured");
+    }
+    places_.reserve(2 * static_cast<size_t>(data.size()));
+    by_hash_.reserve(2 * static_cast<size_t>(data.size()));
     for (int64_t i = 0; i < data.size(); ++i) {
         const Record record = data[i];
         const auto chosen = record.chosen();
@@ -117,9 +122,20 @@ uint32_t Corpus::Measure::partner(size_t pairing, uint32_t member) const {
     if (!pairings[pairing].empty()) {
         return pairings[pairing][member];
     }
-    const uint64_t circle = members / 2 * 2;
-    return member < circle ? static_cast<uint32_t>((mirrors[pairing] + circle - member) % circle)
-                           : kNone;
+    // Rows are mirrored; in every other pairing chosen meets chosen and rejected meets rejected.
+    const uint64_t row = member / 2;
+    const uint64_t circle = members / 4 * 2;
+    return row < circle ? static_cast<uint32_t>(2 * ((mirrors[pairing] + circle - row) % circle) +
+                                                (member + pairing) % 2)
+                        : kNone;
+}
+
+uint32_t Corpus::Measure::stand_in(int64_t value, uint64_t hash) const {
+    const auto less = [&](uint32_t member, int64_t v) { return values[member] < v; };
+    const auto first = std::lower_bound(by_value.begin(), by_value.end(), value, less);
+    const auto last = std::lower_bound(first, by_value.end(), value + 1, less);
+    const auto n = static_cast<uint64_t>(last - first);
+    return n == 0 ? kNone : first[static_cast<ptrdiff_t>(hash % n)];
 }
 
 const Corpus::Measure& Corpus::measure(const Dataset& data, Kind kind) {
@@ -132,13 +148,17 @@ const Corpus::Measure& Corpus::measure(const Dataset& data, Kind kind) {
         out.members = measured_.size();
         for (const uint32_t index : measured_) {
             out.values.push_back(measure_text(kind, text(data, index)));
+            out.by_value.push_back(static_cast<uint32_t>(out.by_value.size()));
         }
+        std::sort(out.by_value.begin(), out.by_value.end(), [&](uint32_t a, uint32_t b) {
+            return std::pair(out.values[a], a) < std::pair(out.values[b], b);
+        });
     } else {
         out.members = size();
         if (size() > kMeasured) {
             Random random(fingerprint_, "mirror", static_cast<int64_t>(kind));
             for (uint64_t& mirror : out.mirrors) {
-                mirror = 2 * random.below(size() / 2) + 1;
+                mirror = 2 * random.below(size() / 4) + 1;
             }
             out.balanced = true;
             return out;
@@ -184,7 +204,7 @@ void Corpus::pair_up(Kind kind, Measure& out) const {
                   [&](uint32_t i) { return out.values[i] == common && ++kept > most_kept; });
     if (members.size() % 2 == 1) {
         members.pop_back();
-        // The one that left was no common one, or the common ones are fewer than half anyway.
+        // An odd number: the common ones are fewer than half.
     }
     const size_t half = members.size() / 2;
     for (auto& pairing : out.pairings) {

@@ -27,6 +27,7 @@ public:
     explicit Corpus(const Dataset& data);
 
     size_t size() const { return places_.size(); }
+    bool all_measured() const { return measured_.size() == size(); }
     /// True for the data set that this corpus was made from, as far as a sample of its rows tells.
     bool describes(const Dataset& data) const;
     /// The text of response `index`, decoded.
@@ -40,17 +41,23 @@ public:
     /// measured responses; for a type that is drawn from the texts themselves (needs_no_text), all.
     struct Measure {
         size_t members = 0;
-        /// Per member: a count, or a predicate as 0 or 1.
+        /// Per member: a count, or a predicate as 0 or 1.  For types drawn from texts a number of
+        /// its own, and none where all texts are members and many.
         std::vector<int64_t> values;
+        std::vector<uint32_t> by_value;  ///< the members, sorted by value
         /// pairings[p][i]: partner of member i, with another value; kNone: i takes no part.  The
         /// same members take part in every pairing, and partners are each other's.
         std::array<std::vector<uint32_t>, kPairings> pairings;
-        /// In place of `pairings` where all texts are members and many: mirrors[p] - i, around the
-        /// circle of an even number of members.  Odd, so that none is its own partner.
+        /// In place of `pairings` where all texts are members and many: the partner of row r is of
+        /// row mirrors[p] - r around a circle of an even number of rows.  Odd, so that none is its
+        /// own.
         std::array<uint64_t, kPairings> mirrors{};
         bool balanced = false;  ///< false: too few responses differ, the type cannot be drawn
 
         uint32_t partner(size_t pairing, uint32_t member) const;
+        /// The member that stands for a response which is none: one of equal value, the same for
+        /// every call with this hash; kNone where no member has the value.
+        uint32_t stand_in(int64_t value, uint64_t hash) const;
     };
     /// The place of response `index` among the members; kNone: it is not measured.
     uint32_t member(Kind kind, uint32_t index) const;

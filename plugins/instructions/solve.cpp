@@ -25,31 +25,30 @@ public:
 
     bool balanced() const { return measure_.balanced; }
 
-    /// A member of the measure; kNone: `asked` takes no part.  `single`: the truth of a lone demand
-    /// must stay a fair coin, so responses that have no partner are left out.
+    /// A member of the measure; kNone: `asked` takes no part, whatever the seed.  `single`: the
+    /// truth of a lone demand must stay a fair coin, so responses that have no partner are left
+    /// out.
     uint32_t draw(const Asked& asked, bool single, Random& random) const {
-        const uint32_t index = corpus_.find(asked.utf8, random.next());
-        if (index != Corpus::kNone && !needs_no_text(kind_)) {
-            // Words against the row's other response half of the time: both speak about the same
-            // thing, so that the topic of the words tells nothing either.
-            const uint32_t sibling = corpus_.sibling(index);
-            if (sibling != Corpus::kNone && random.below(2) == 0) {
-                return sibling;
-            }
-        }
-        const uint32_t member =
-            index == Corpus::kNone ? Corpus::kNone : corpus_.member(kind_, index);
-        if (member != Corpus::kNone) {
-            const uint32_t partner = measure_.partner(random.below(Corpus::kPairings), member);
+        const uint64_t salt = random.next();
+        if (needs_no_text(kind_)) {
+            const uint32_t member = member_for(asked, salt);
+            const uint32_t partner =
+                member == Corpus::kNone ? Corpus::kNone
+                                        : measure_.partner(random.below(Corpus::kPairings), member);
             return partner == Corpus::kNone && !single ? any(asked, random) : partner;
         }
-        if (single && needs_no_text(kind_)) {
-            // Not measured.  A partner as it comes, and none when the values are equal: two values
-            // meet as often this way round as the other, each as frequent as it is.
-            const auto one = static_cast<uint32_t>(random.below(measure_.members));
-            return value(one) == asked.value ? Corpus::kNone : one;
+        const uint32_t index = corpus_.find(asked.utf8, salt);
+        if (index == Corpus::kNone) {
+            return any(asked, random);
         }
-        return any(asked, random);
+        // Words against the row's other response half of the time: both speak about the same thing,
+        // so that the topic of the words tells nothing either.
+        const uint32_t sibling = corpus_.sibling(index);
+        if (sibling != Corpus::kNone && random.below(2) == 0) {
+            return sibling;
+        }
+        const uint32_t partner = measure_.partner(random.below(Corpus::kPairings), index);
+        return partner == Corpus::kNone && !single ? any(asked, random) : partner;
     }
 
     int64_t value(uint32_t member) const {
@@ -59,6 +58,16 @@ public:
     Text text(uint32_t member) const { return corpus_.text(data_, member); }
 
 private:
+    // Where not all are measured, another one may have to take the place of `asked`: the same for
+    // every seed, since a response that takes part in one draw and not in the next would be picked
+    // by whoever draws again.
+    uint32_t member_for(const Asked& asked, uint64_t salt) const {
+        const uint64_t hash = content_hash(asked.utf8);
+        const uint32_t index = corpus_.find(asked.utf8, corpus_.all_measured() ? salt : hash);
+        const uint32_t member =
+            index == Corpus::kNone ? Corpus::kNone : corpus_.member(kind_, index);
+        return member == Corpus::kNone ? measure_.stand_in(asked.value, hash) : member;
+    }
     uint32_t any(const Asked& asked, Random& random) const {
         for (int i = 0; i < 256; ++i) {
             const auto member = static_cast<uint32_t>(random.below(measure_.members));

@@ -6,7 +6,9 @@
 // was asked about; the polarity (at least or less than, plain or negated) then gives the demanded
 // truth.  Responses are paired both ways round (corpus.hpp), so for any instruction text the
 // response asked about is the one that follows it as often as the one that does not: its truth is a
-// fair coin, whatever the number, the direction, the word or the wording.
+// fair coin, whatever the number, the direction, the word or the wording.  Whether a response takes
+// part does not depend on the seed, so that whoever draws again does not choose.  Of a data set
+// larger than what is measured this holds up to the sample's error.
 #pragma once
 #include "corpus.hpp"
 

@@ -183,30 +183,43 @@ class Ablate(Case):
         return subprocess.Popen([SAMARA, "ablate", file, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                 env={**os.environ, **self.env})
 
-    def test_a_stopped_or_killed_ablation_continues(self):
-        samara("ablate", self.ablation(name="left_alone"), "--seeds", "1,2", env=self.env)
-        file = self.ablation()
-        # As the second of the four runs starts, then as the first of those that are left does, twice: at least one run
-        # is still to come each time, however fast the machine.
-        for number, line in ((signal.SIGTERM, 1), (signal.SIGKILL, 0), (signal.SIGTERM, 0)):
-            process = self.start(file, "--seeds", "1,2")
-            for said in process.stderr:
-                if said.startswith("[") and "log" in said:
-                    line -= 1
+    def strike(self, file, number, line):
+        """Sends the signal while the run of the line-th message trains.  The ablation's status and what it said."""
+        process, said = self.start(file), []
+        for message in process.stderr:
+            said.append(message)
+            if "log " in message and message.startswith("["):
+                line -= 1
                 if line < 0:
                     break
-            time.sleep(0.2)  # within a run
-            process.send_signal(number)
-            process.communicate()
-            self.assertEqual(process.returncode, 75 if number == signal.SIGTERM else -9)
-        done = samara("ablate", file, "--seeds", "1,2", env=self.env)
-        self.assertRegex(done.stderr, r"4 runs, [1-4] done")
-        for arm in ("plain", "mapl"):
-            for seed in (1, 2):
-                for name in ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-4.jsonl"):
+        steps = pathlib.Path(said[-1].split("log ")[1].strip()).parent / "metrics.jsonl"
+        while process.poll() is None and '"step": 1,' not in (steps.read_text() if steps.exists() else ""):
+            time.sleep(0.0005)
+        process.send_signal(number)
+        said += process.communicate()[1].splitlines(keepends=True)
+        return process.returncode, "".join(said)
+
+    def test_a_stopped_or_killed_ablation_continues(self):
+        more = "[arms.longer]\ntrain.max_steps = 5\n"
+        samara("ablate", self.ablation(name="left_alone", more=more), env=self.env)
+        file = self.ablation(more=more)
+        # As the second of the nine runs trains, then as the first of those that are left does, twice: several are still to
+        # come each time, should the signal reach a later one.
+        continued = ""
+        for number, line in ((signal.SIGTERM, 1), (signal.SIGKILL, 0), (signal.SIGTERM, 0)):
+            code, said = self.strike(file, number, line)
+            self.assertEqual(code, 75 if number == signal.SIGTERM else -9, said)
+            continued += said
+        done = samara("ablate", file, env=self.env)
+        self.assertRegex(done.stderr, r"9 runs, [1-8] done")
+        self.assertIn(": continues, log ", continued + done.stderr)
+        for arm in ("plain", "mapl", "longer"):
+            for seed in (1, 2, 3):
+                for name in ("metrics.jsonl", "model/model.safetensors", f"eval/held-out-step-{5 if arm == 'longer' else 4}.jsonl"):
                     part = f"{arm}/seed-{seed}/{name}"
                     self.assertEqual((self.out / part).read_bytes(), (self.folder / "left_alone" / part).read_bytes(), part)
-        self.assertIn("too few seeds", done.stdout)
+        few = samara("report", *[self.out / arm / f"seed-{seed}" for arm in ("plain", "mapl") for seed in (1, 2)])
+        self.assertIn("too few seeds", few.stdout)
 
     def test_a_failing_arm_does_not_stop_the_others(self):
         file = self.ablation(jobs=2, more="[arms.broken]\ntrain.max_grad_norm = 0\nschedule.learning_rate = 1e30\n"

@@ -70,7 +70,7 @@ class Plugins(Case):
             (self.folder / "other.json").write_text(text)
             done = samara("run", config, "--locked", self.folder / "other.json", env=self.env, check=False)
             self.assertEqual(done.returncode, 2, done.stderr)
-            self.assertIn("names no plugins", done.stderr)
+            self.assertIn("this is no environment.json", done.stderr)
 
     def test_an_optimizers_state_is_the_hosts_and_outlives_the_plugins_file(self):
         """Without the file the state is whole, readable and untouched; with the plugin anywhere else the run goes on."""

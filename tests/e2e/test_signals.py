@@ -67,14 +67,15 @@ class EveryPhase(Moments):
     def test_signals_from_outside(self):
         ends, slowest = collections.Counter(), 0.0
         to_meet = {"start", "preparation", "reference", "evaluation", "training", "checkpoint"}
-        trials = int(os.environ.get("SAMARA_SIGNAL_TRIALS", 2 * len(PHASES)))
-        n, phases = 0, list(PHASES)
-        # A busy machine may look too late at a phase: it is tried again, five times.
-        while n < trials or (to_meet and n < trials + 5 * len(to_meet)):
-            phase = phases[n % len(phases)] if n < trials else sorted(to_meet)[0]
-            number = (signal.SIGTERM, signal.SIGINT)[n // len(PHASES) % 2]
+        phases = list(PHASES)
+        trials = int(os.environ.get("SAMARA_SIGNAL_TRIALS", 2 * len(phases)))
+        planned = [(phases[n % len(phases)], (signal.SIGTERM, signal.SIGINT)[n // len(phases) % 2]) for n in range(trials)]
+        # A busy machine may look too late at a phase: each that was not met is tried again, five times.
+        again = [(phase, signal.SIGTERM) for phase in sorted(to_meet) for _ in range(5)]
+        for n, (phase, number) in enumerate([*planned, *again]):
+            if n >= trials and phase not in to_meet:
+                continue
             folder = self.trial(f"trial-{n}")
-            n += 1
             code, said, seconds, last_step = self.strike(folder, phase, number)
             label = f"trial {n}: {number.name} in phase {phase}\n{said}"
             if code == 0:  # the last step was made: the run comes to its end

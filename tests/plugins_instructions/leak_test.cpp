@@ -39,29 +39,51 @@ Row as_draw(const std::string& type,
             {"text", text}};
 }
 
-// Draws of every type over `data`, the truth demanded by a fair coin; the types that gave none are
-// named.  `plain`: negated draws are thrown away, as the synthesizers do with negation = false.
+// How draws are kept: each, plain ones only (the synthesizers' negation = false), or a response's
+// two, one for either truth, drawn until both are found (samara.mapl_intra): whoever draws again
+// must not choose by it.
+enum class Keep { each, plain, both };
+
+// Draws of every type over `data`, each truth demanded as often; the types that gave none are
+// named.
 std::vector<std::string> draw_all(const Library& library,
                                   const Rows& data,
                                   const std::string& path,
-                                  bool plain) {
+                                  Keep keep) {
+    constexpr int kAttempts = 16;
     std::ofstream file(path);
     std::vector<std::string> none;
     const auto types = library.types();
     for (size_t t = 0; t < types.size(); ++t) {
         Random random(17, types[t]->id);
+        const auto solved = [&](size_t i, bool truth) {
+            const std::vector<Demand> demand{{data.response(i), truth}};
+            return library.solve(data.dataset(), static_cast<int64_t>(t), demand, random.next());
+        };
         size_t drawn = 0;
+        const auto write = [&](size_t i, bool truth, const Solution& found) {
+            const std::string text =
+                library.phrase(types[t]->id, found, Wordings::all, random.next());
+            file << as_draw(types[t]->id, i / 2, truth, found, text) << '\n';
+            ++drawn;
+        };
         for (size_t round = 0; drawn < kDraws && round < 1000; ++round) {
             for (size_t i = 0; i < data.size() && drawn < kMost; ++i) {
+                if (keep == Keep::both) {
+                    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+                        const auto yes = solved(i, true), no = solved(i, false);
+                        if (yes && no) {
+                            write(i, true, *yes);
+                            write(i, false, *no);
+                            break;
+                        }
+                    }
+                    continue;
+                }
                 const bool truth = random.below(2) == 1;
-                const std::vector<Demand> demand{{data.response(i), truth}};
-                const auto found =
-                    library.solve(data.dataset(), static_cast<int64_t>(t), demand, random.next());
-                if (found && !(plain && found->negated)) {
-                    const std::string text =
-                        library.phrase(types[t]->id, *found, Wordings::all, random.next());
-                    file << as_draw(types[t]->id, i / 2, truth, *found, text) << '\n';
-                    ++drawn;
+                const auto found = solved(i, truth);
+                if (found && !(keep == Keep::plain && found->negated)) {
+                    write(i, truth, *found);
                 }
             }
             if (drawn == 0) {
@@ -77,11 +99,11 @@ std::vector<std::string> draw_all(const Library& library,
 
 void require_no_leak(const Rows& data,
                      size_t least_types,
-                     bool plain = false,
+                     Keep keep = Keep::each,
                      const std::string& id = "samara.ifeval") {
     const Library library(id);
     const std::string path = scratch("draws.jsonl");
-    const auto none = draw_all(library, data, path, plain);
+    const auto none = draw_all(library, data, path, keep);
     const Row table = Row::parse(run_python("leak_probe.py", {path}));
     std::string report;
     for (const auto& [type, row] : table.items()) {
@@ -205,7 +227,7 @@ TEST_CASE("no drawn instruction of any type tells its truth where every form occ
     const bool more = GENERATE(false, true);
     // All types with a solver: none may be left out because the data cannot balance it.
     require_no_leak(
-        data, more ? 21 : 17, false, more ? "samara.more_instructions" : "samara.ifeval");
+        data, more ? 21 : 17, Keep::each, more ? "samara.more_instructions" : "samara.ifeval");
 }
 
 TEST_CASE("no drawn instruction tells its truth in a data set larger than what is measured",
@@ -225,12 +247,12 @@ TEST_CASE("no drawn instruction tells its truth in a data set larger than what i
             rows.push_back(std::move(row));
         }
     }
-    require_no_leak(Rows(std::move(rows)), 17);
+    require_no_leak(Rows(std::move(rows)), 17, GENERATE(Keep::each, Keep::both));
 }
 
 TEST_CASE("no drawn instruction beyond IFEval tells its truth", "[instructions][leak]") {
     const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
-    require_no_leak(data, 8, GENERATE(false, true), "samara.more_instructions");
+    require_no_leak(data, 8, GENERATE(Keep::each, Keep::plain), "samara.more_instructions");
 }
 
 TEST_CASE("no drawn instruction tells its truth on the example data", "[instructions][leak]") {
@@ -240,7 +262,13 @@ TEST_CASE("no drawn instruction tells its truth on the example data", "[instruct
 
 TEST_CASE("no plain instruction tells its truth on the example data", "[instructions][leak]") {
     const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
-    require_no_leak(data, 12, true);
+    require_no_leak(data, 12, Keep::plain);
+}
+
+TEST_CASE("no instruction of a response's two tells its truth on the example data",
+          "[instructions][leak]") {
+    const Rows data(read_rows(SAMARA_SOURCE_DIR "/examples/data/preferences.jsonl"));
+    require_no_leak(data, 12, Keep::both);
 }
 
 TEST_CASE("no drawn instruction tells its truth on long model answers", "[instructions][leak]") {

@@ -46,13 +46,14 @@ void check_locked(const Plan& plan, const Registry& registry, const std::string&
     if (!environment.is_object() || !environment.contains("plugins") ||
         !environment["plugins"].is_object()) {
         throw Error(Code::config,
-                    "this is no environment.json: it names no plugins",
+                    "this is no environment.json: a JSON object with \"plugins\" is expected",
                     file,
-                    "every run's folder has one");
+                    "name the one in the folder of an earlier run");
     }
     const Json& locked = environment["plugins"];
+    const Json ours = plugins_of(plan, registry);
     std::string differing;
-    for (const auto& [id, plugin] : plugins_of(plan, registry).items()) {
+    for (const auto& [id, plugin] : ours.items()) {
         const Json theirs = locked.contains(id) && locked[id].is_object()
                                 ? locked[id].value("sha256", Json())
                                 : Json();

@@ -22,11 +22,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-
-namespace fs = std::filesystem;
 
 namespace samara::host {
 namespace {

@@ -100,7 +100,7 @@ void Decoder::read(const JsonField& field) {
         step.start = field.at("start").whole();
         if (field.at("stop").whole() != 0) {
             field.at("stop").refuse_value(
-                "0 is expected: `tokenizers` 0.23 itself fails on tokens shorter than that");
+                "0 is expected: with more, `tokenizers` 0.23 itself fails on shorter tokens");
         }
     } else if (type == "Metaspace") {
         read_metaspace(field, step);

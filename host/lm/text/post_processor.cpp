@@ -11,7 +11,7 @@ void read_template(const JsonField& field, PostProcessor& out) {
     field.only({"type", "single", "pair", "special_tokens"});
     if (!out.before.empty() || !out.after.empty()) {
         field.refuse(
-            "a second TemplateProcessing: `tokenizers` 0.23 itself applies the first alone");
+            "a second TemplateProcessing is not read: `tokenizers` 0.23 ignores it; remove it");
     }
     const JsonField single = field.at("single");
     single.need_array();
