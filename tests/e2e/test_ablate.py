@@ -317,7 +317,9 @@ class Ablate(Case):
         self.assertEqual(len([p for p in (self.folder / "cache/reference").iterdir() if p.is_dir()]), 1)
 
     def test_the_shipped_ablations_are_sound(self):
-        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "placebo"]}
+        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "placebo"],
+                "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both")
+                                      for rate in ("5e-05", "1e-04", "2e-04")]}
         for name, expected in arms.items():
             done = samara("ablate", ROOT / f"configs/ablations/{name}.toml", "--dry-run", cwd=self.folder)
             self.assertEqual([line.split()[0] for line in done.stdout.splitlines()], ["arm", *expected])
