@@ -53,6 +53,7 @@ inline std::vector<TokenizerKind> byte_kinds() {
          R"({"model":{"ignore_merges":true},"pre_tokenizer":)" +
              steps("pretokenizers", kLlama3Split + "," + kBytesOnly) + R"(,"post_processor":)" +
              steps("processors", kBytesOnly + "," + kBeginning) + "}"},
+        {"byte fallback beside ByteLevel", "bytes", R"({"model":{"byte_fallback":true}})"},
         {"qwen2",
          "bytes",
          R"({"normalizer":{"type":"NFC"},"pre_tokenizer":)" +

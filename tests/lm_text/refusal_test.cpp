@@ -113,7 +113,8 @@ const std::vector<Refusal> kRefusals = {
     {R"({"model":{"continuing_subword_prefix":"##"}})", "model.continuing_subword_prefix is"},
     {R"({"model":{"end_of_word_suffix":"</w>"}})", "model.end_of_word_suffix is"},
     {R"({"model":{"fuse_unk":1}})", "model.fuse_unk is 1"},
-    {R"({"model":{"byte_fallback":true}})", "model.byte_fallback is true"},
+    {R"({"model":{"byte_fallback":true}})", "accepted"},  // every byte is there: without effect
+    {R"({"model":{"byte_fallback":true,"vocab":{"!":null}}})", "model.byte_fallback is true"},
     {R"({"model":{"scores":[]}})", "model: unknown field 'scores'"},
     {R"({"model":{"vocab":{"zz":7}}})", "model.vocab: two tokens have the id 7"},
     {R"({"model":{"vocab":{"zz":-1}}})", "model.vocab: the id of 'zz'"},

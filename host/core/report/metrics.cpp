@@ -4,10 +4,9 @@
 
 #include "core/report/file.hpp"
 #include "runtime/error.hpp"
+#include "runtime/params.hpp"
 
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <fcntl.h>
@@ -16,31 +15,13 @@
 
 namespace samara::host {
 
+// Numbers and texts are written as in TOML, whose finite floats and basic strings are JSON's.
 std::string to_json(double value) {
-    if (!std::isfinite(value)) {
-        return "null";
-    }
-    std::array<char, 32> buffer{};  // the longest shortest form has 24 characters
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-    std::string text(buffer.data(), end);
-    // A float stays a float for readers that tell the two apart.
-    return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+    return std::isfinite(value) ? to_toml(value) : "null";
 }
 
 std::string to_json(const std::string& text) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += {'\\', c};
-        } else if (byte < 0x20) {
-            out += {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-        } else {
-            out += c;
-        }
-    }
-    return out + '"';
+    return to_toml(text);
 }
 
 std::string to_json(const Row& row) {

@@ -109,7 +109,15 @@ void BpeModel::read_fallback(const JsonField& field) {
     byte_fallback_ = field.flag("byte_fallback", false);
     fuse_unknown_ = field.flag("fuse_unk", false);
     if (byte_fallback_ && byte_level_) {
-        field.at("byte_fallback").refuse_value("this is not implemented together with ByteLevel");
+        for (const char32_t letter :
+             alphabet().letter) {  // without effect where no byte is lacking
+            std::string token;
+            append_utf8(token, letter);
+            if (!vocab_.contains(token)) {
+                field.at("byte_fallback")
+                    .refuse_value("beside ByteLevel a vocabulary with every byte is expected");
+            }
+        }
     }
     if (const auto unknown = field.find("unk_token"); unknown && unknown->text() != "") {
         unknown_ = find(unknown->text());

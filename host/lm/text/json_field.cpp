@@ -110,7 +110,7 @@ void JsonField::only(std::initializer_list<std::string_view> keys) const {
 void JsonField::need_off(std::string_view key) const {
     const auto found = find(key);
     if (found && *found->value_ != false && *found->value_ != "") {
-        found->refuse_value("this setting is not implemented");
+        found->refuse_value("it must be off (null, false or empty)");
     }
 }
 

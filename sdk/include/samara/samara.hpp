@@ -1,6 +1,8 @@
 // samara.hpp - the whole C++20 layer of the SDK: include this, write a class, end with
 // SAMARA_PLUGINS(...).
-//   core.hpp         the current call, failing, logging, metrics, parameters, descriptors
+//   core.hpp         from a class to a plugin; with it come
+//   call.hpp         the current call, failing, logging, metrics
+//   params.hpp       parameters: declared, checked, read
 //   tensor.hpp       tensors and every ATen operator by name, without linking LibTorch
 //   objective.hpp    columns in, losses out
 //   optimizer.hpp    moves parameters
