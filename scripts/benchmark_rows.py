@@ -12,14 +12,14 @@ SOURCES is a folder with these files as their authors publish them:
 
 OUTPUT gets train.jsonl, tune.jsonl (to choose a learning rate), held_out.jsonl, llmbar.jsonl and oasst.jsonl.  Prompts are split
 by the SHA-256 of their IFEval key or first user turn, 70 / 10 / 20 %, so no prompt is in two of them.  Rows are short ones
-(prompt and longer answer below 900 characters, about 220 tokens), as a run on two cores needs."""
+(prompt and longer answer below 700 characters, about 170 tokens), as a run on two cores needs."""
 import gzip
 import hashlib
 import json
 import pathlib
 import sys
 
-LONGEST = 900  # characters
+LONGEST = 700  # characters
 
 
 def part_of(name):

@@ -125,7 +125,7 @@ TEST_CASE("correlation: exact lines, none, and what has none") {
 }
 
 TEST_CASE("fields that no row has, or with a value for every row, are refused by name") {
-    EvalSet set{"held-out", 0, {"kind"}, {}, {}};
+    EvalSet set{"held-out", 0, true, {"kind"}, {}, {}};
     for (int n = 0; n < 60; ++n) {
         set.groups.push_back(group_of(std::to_string(n), {1}));
         set.groups.back().meta = {{"kind", n % 2 == 0 ? "\"x\"" : "\"y\""},

@@ -124,6 +124,24 @@ class Run(Case):
         from support import EXAMPLES
         return rows(EXAMPLES / "data/preferences_eval.jsonl")
 
+    def test_without_the_evaluation_before_the_first_step(self):
+        """The end is the same; of before nothing is said, and the report compares the ends."""
+        config = write_config(self.folder, tiny_model(self.folder / "model"), self.folder / "whole")
+        samara("run", config, env=self.env)
+        short = ["--set", 'eval.0.on_start="skip"', "--set", f'run.output="{self.folder}/short"']
+        done = samara("run", config, *short, env=self.env)
+        whole, short = ([r for r in rows(self.folder / name / "metrics.jsonl")] for name in ("whole", "short"))
+        self.assertEqual(short, [r for r in whole if r["step"] > 0])
+        ends = [json.loads((self.folder / name / "done.json").read_text())["changes"] for name in ("whole", "short")]
+        self.assertGreater(len(ends[0]), 3)
+        for full, row in zip(*ends, strict=True):
+            self.assertEqual(row["accuracy_after"], full["accuracy_after"])
+            self.assertEqual([row[key] for key in ("accuracy_before", "difference_low", "difference_high")], [None] * 3)
+        base = next(line for line in done.stdout.splitlines() if line.split()[1:2] == ["base"])
+        self.assertEqual([base.split()[n] for n in (3, 5)], ["-", "-"])
+        text = samara("report", self.folder / "whole", self.folder / "short", env=self.env).stdout
+        self.assertIn("+0.0", text)
+
     def test_cuda_is_refused_by_name_before_any_work(self):
         import torch
         if torch.cuda.is_available():

@@ -313,6 +313,7 @@ private:
         spec.data.response = bound.text("response");
         spec.data.max_records = bound.integer("max_records");
         spec.every_steps = bound.integer("every_steps");
+        spec.on_start = bound.text("on_start") == "evaluate";
         spec.by = bound.get<std::vector<std::string>>("by");
         spec.by_where = problems_.text(bound.where("by"));
         if (!bound.text("path").empty()) {

@@ -143,6 +143,11 @@ Section eval_section() {
              count("every_steps",
                    "0",
                    "also every so many steps; 0: before the first and after the last step only"),
+             choice("on_start",
+                    "\"evaluate\"",
+                    "evaluate|skip",
+                    "skip: not before the first step; arms of an ablation are compared with each "
+                    "other, at the end"),
              blind("prompt",
                    "blind control: how much is known without the prompt, or with another row's"),
              blind("response", "blind control: the same for the responses"),

@@ -116,12 +116,18 @@ std::vector<ChangeRow> changes_of(const std::string& run_folder,
         if (!std::filesystem::exists(gaps_file(run_folder, set.name, last))) {
             continue;  // the best step is not one of this set's
         }
-        const std::vector<Json> before = read_rows(gaps_file(run_folder, set.name, 0)),
+        // Without on_start nothing is known of before: the end stands in for the pairing.
+        const std::vector<Json> before = read_rows(
+                                    gaps_file(run_folder, set.name, set.on_start ? 0 : last)),
                                 after = read_rows(gaps_file(run_folder, set.name, last));
         for (const std::string& tag : tags) {
             for (const std::string& part : parts_of_tag(before, tag)) {
                 ChangeRow change = compare(before, after, tag, part);
                 change.set = set.name;
+                if (!set.on_start) {
+                    change.accuracy_before = change.low = change.high =
+                        std::numeric_limits<double>::quiet_NaN();
+                }
                 if (part.empty()) {
                     change.loss_before = metric(metrics, set.name, 0, "loss/" + tag);
                     change.loss_after = metric(metrics, set.name, last, "loss/" + tag);
@@ -130,7 +136,7 @@ std::vector<ChangeRow> changes_of(const std::string& run_folder,
                     change.length_after = metric(metrics, set.name, last, name);
                 }
                 if (change.relations == 0) {  // rows without pairs: there is a loss, or nothing
-                    if (!std::isfinite(change.loss_before)) {
+                    if (!std::isfinite(change.loss_after)) {
                         continue;
                     }
                     change.accuracy_before = change.accuracy_after = change.low = change.high =

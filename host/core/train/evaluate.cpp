@@ -78,8 +78,8 @@ bool Trainer::evaluate(const EvalSet& set) {
 bool Trainer::evaluate_due() {
     for (; next_eval_ < evals_.size(); ++next_eval_) {
         const EvalSet& set = evals_[next_eval_];
-        const bool ends = step_ == 0 || step_ == total_;
-        if (ends || (set.every_steps > 0 && step_ % set.every_steps == 0)) {
+        const bool regular = set.every_steps > 0 && step_ % set.every_steps == 0;
+        if (step_ == total_ || (step_ == 0 ? set.on_start : regular)) {
             if (!evaluate(set)) {
                 return false;
             }

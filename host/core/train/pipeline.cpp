@@ -122,8 +122,12 @@ Data prepare_all(const Plan& plan,
             prepare(spec.data, spec.data.seed, own ? other : synthesis, encoder, store, hooks);
         say("evaluation set '" + spec.name + "'", prepared);
         data.summary["eval " + spec.name] = describe(prepared);
-        data.evals.push_back(
-            {spec.name, spec.every_steps, spec.by, load_groups(store, prepared.key), {}});
+        data.evals.push_back({spec.name,
+                              spec.every_steps,
+                              spec.on_start,
+                              spec.by,
+                              load_groups(store, prepared.key),
+                              {}});
         check_fields(data.evals.back(), spec.by_where);
     }
     return data;

@@ -17,6 +17,7 @@ namespace samara::host {
 struct EvalSet {
     std::string name;
     int64_t every_steps = 0;
+    bool on_start = true;
     std::vector<std::string> by;  ///< metadata fields whose values are reported apart
     std::vector<Group> groups;    ///< preferences
     std::vector<Group> prompts;   ///< pipeline ppo: one candidate without a response in each
