@@ -318,8 +318,8 @@ class Ablate(Case):
         self.assertEqual(len([p for p in (self.folder / "cache/reference").iterdir() if p.is_dir()]), 1)
 
     def test_the_shipped_ablations_are_sound(self):
-        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "placebo"],
-                "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both")
+        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "both_stop", "placebo"],
+                "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both", "both_stop")
                                       for rate in ("2e-05", "5e-05", "1e-04")],
                 "mapl_reward_more": ["plain_tokens", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
                 "mapl_reward_blind": ["prompt_only", "response_only"]}
