@@ -321,8 +321,8 @@ class Ablate(Case):
         arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "both_stop", "placebo"],
                 "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both", "both_stop")
                                       for rate in ("2e-05", "5e-05", "1e-04")],
-                "mapl_reward_more": ["plain_tokens", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
-                "mapl_reward_blind": ["prompt_only", "response_only"]}
+                "mapl_reward_more": ["both", "plain_tokens", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
+                "mapl_reward_blind": ["prompt_only", "no_question"]}
         copy = self.folder / "copy"  # beside rows as scripts/benchmark_rows.py leaves them: the repository has none
         shutil.copytree(ROOT / "configs", copy / "configs")
         (copy / "examples").symlink_to(ROOT / "examples")

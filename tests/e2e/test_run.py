@@ -139,8 +139,13 @@ class Run(Case):
             self.assertEqual([row[key] for key in ("accuracy_before", "difference_low", "difference_high")], [None] * 3)
         base = next(line for line in done.stdout.splitlines() if line.split()[1:2] == ["base"])
         self.assertEqual([base.split()[n] for n in (3, 5)], ["-", "-"])
-        text = samara("report", self.folder / "whole", self.folder / "short", env=self.env).stdout
-        self.assertIn("+0.0", text)
+        text = samara("report", self.folder / "whole", self.folder / "short", "--json", env=self.env).stdout
+        cells = {(row["arm"], row["tag"], row["part"]): row for row in json.loads(text)["results"]}
+        for tag in ("base", "intra", "inter"):
+            full, short = (cells[name, tag, cells_part] for name, cells_part in (("whole", ""), ("short", "")))
+            self.assertEqual(short["accuracy"], full["accuracy"])
+            self.assertIsNotNone(full["before"])
+            self.assertIsNone(short["before"])
 
     def test_cuda_is_refused_by_name_before_any_work(self):
         import torch

@@ -146,8 +146,8 @@ Section eval_section() {
              choice("on_start",
                     "\"evaluate\"",
                     "evaluate|skip",
-                    "skip: not before the first step; arms of an ablation are compared with each "
-                    "other, at the end"),
+                    "skip: not before the first step, where only models at the end are compared; "
+                    "[best] then begins with the first regular evaluation"),
              blind("prompt",
                    "blind control: how much is known without the prompt, or with another row's"),
              blind("response", "blind control: the same for the responses"),

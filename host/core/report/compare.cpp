@@ -185,8 +185,9 @@ private:
             cell.relations += static_cast<int64_t>(count);
         }
         Curve curve = curve_of(set, slice, a);
-        cell.before = curve.points.empty() ? std::numeric_limits<double>::quiet_NaN()
-                                           : curve.points.front().mean;
+        const bool started = !curve.points.empty() && curve.points.front().step == 0;
+        cell.before =
+            started ? curve.points.front().mean : std::numeric_limits<double>::quiet_NaN();
         if (a > 0) {
             cell.difference = difference_of(set, slice, a);
         }

@@ -36,7 +36,7 @@ struct Cell {
     size_t arm = 0;  ///< index into Report::arms
     std::vector<double> per_seed;
     double mean = 0, sd = 0;  ///< sd over seeds; NaN with one
-    double before = 0;        ///< mean before the first step
+    double before = 0;        ///< mean before the first step; NaN: not evaluated then
     // Means over the seeds, of whole tags; NaN: not recorded.
     double loss = 0;                ///< of the arm's own objectives
     double length_correlation = 0;  ///< of score and response tokens

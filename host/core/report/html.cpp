@@ -251,7 +251,7 @@ std::string charts(const Report& report) {
         for (;
              i < report.curves.size() && report.curves[i].set == set && report.curves[i].tag == tag;
              ++i) {
-            if (!report.curves[i].points.empty()) {
+            if (report.curves[i].points.size() > 1) {  // one point is no curve
                 curves.push_back(&report.curves[i]);
             }
         }
@@ -289,7 +289,8 @@ std::string report_html(const Report& report, const std::string& title) {
            " seeds. Losses of arms with different objectives do not compare. length r: correlation "
            "of score and response tokens.</p>\n";
     out += "<h2>Learning curves</h2>\n" + charts(report) +
-           "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds.</p>\n";
+           "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds. Sets that were "
+           "evaluated once have no curve.</p>\n";
     if (const std::string parts = results(report, true); !parts.empty()) {
         out += "<h2>Parts</h2>\n" + parts +
                "<p>longer, shorter: pairs whose right response has more, or fewer, tokens than the "

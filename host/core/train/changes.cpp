@@ -136,7 +136,7 @@ std::vector<ChangeRow> changes_of(const std::string& run_folder,
                     change.length_after = metric(metrics, set.name, last, name);
                 }
                 if (change.relations == 0) {  // rows without pairs: there is a loss, or nothing
-                    if (!std::isfinite(change.loss_after)) {
+                    if (!std::isfinite(change.loss_before) && !std::isfinite(change.loss_after)) {
                         continue;
                     }
                     change.accuracy_before = change.accuracy_after = change.low = change.high =
