@@ -5,21 +5,24 @@
 
 SOURCES is a folder with these files as their authors publish them:
 
-    ifeval_open_pairs.jsonl             preferences over IFEval prompts: key, prompt, chosen, rejected
+    ifeval_open_pairs.jsonl             preferences over IFEval prompts: key, prompt, chosen, rejected, instruction_id_list, kwargs
     hh-rlhf_harmless-base_test.jsonl.gz Anthropic's HH-RLHF, harmless-base/test.jsonl.gz (arXiv 2204.05862)
     llmbar_*.json                       LLMBar (arXiv 2310.07641), one file a subset: input, output_1, output_2, label
     oasst_en_100_tree.jsonl             trees of OpenAssistant (arXiv 2304.07327): replies with ranks
 
 OUTPUT gets train.jsonl, tune.jsonl (to choose a learning rate), held_out.jsonl, llmbar.jsonl and oasst.jsonl.  Prompts are split
-by the SHA-256 of their IFEval key or first user turn, 70 / 10 / 20 %, so no prompt is in two of them.  Rows are short ones
-(prompt and longer answer below 700 characters, about 170 tokens), as a run on two cores needs."""
+by the SHA-256 of their IFEval key or first user turn, 70 / 10 / 20 %, so no prompt is in two of them.  train.jsonl is half IFEval
+prompts, half HH; the rows that are judged have one pair a prompt, so that they are independent.  Rows are short, as a run on two
+cores needs: with 550 characters (about 130 tokens) in prompt and longer answer, `max_tokens = 192` leaves room for instructions."""
 import gzip
 import hashlib
 import json
 import pathlib
 import sys
 
-LONGEST = 700  # characters
+LONGEST = 550  # characters in training, tuning and held-out rows
+LONGEST_OF_OTHERS = 700  # LLMBar, OASST: no instructions are added to them
+JUDGED = {"tune": 60, "held_out": 80}
 
 
 def part_of(name):
@@ -27,15 +30,17 @@ def part_of(name):
     return "train" if place < 7 else "tune" if place == 7 else "held_out"
 
 
-def short(row):
+def short(row, longest=LONGEST):
     prompt = row["prompt"] if isinstance(row["prompt"], str) else "".join(turn["content"] for turn in row["prompt"])
-    return len(prompt) + max(len(row["chosen"]), len(row["rejected"])) < LONGEST
+    return len(prompt) + max(len(row["chosen"]), len(row["rejected"])) < longest
 
 
 def ifeval_rows(path):
     for line in path.open(encoding="utf-8"):
         row = json.loads(line)
-        yield part_of(row["key"]), {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"], "from": "ifeval"}
+        yield part_of(row["key"]), {
+            "prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"], "from": "ifeval",
+            "instruction_id_list": row["instruction_id_list"], "kwargs": row["kwargs"]}
 
 
 def turns_of(dialogue):
@@ -62,6 +67,14 @@ def hh_rows(path):
                 yield part_of(chosen[0]["content"]), {"prompt": chosen[:-1], "chosen": ends[0], "rejected": ends[1], "from": "hh"}
 
 
+def first_of_each_prompt(rows):
+    """By the prompt's beginning: the first user turn, as `part_of` has it."""
+    seen = {}
+    for row in rows:
+        seen.setdefault(row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][0]["content"], row)
+    return list(seen.values())
+
+
 def llmbar_rows(paths):
     """The subsets in turn, so that a beginning has some of each."""
     subsets = [[(path.stem.removeprefix("llmbar_"), row) for row in json.loads(path.read_text(encoding="utf-8"))] for path in paths]
@@ -74,7 +87,7 @@ def llmbar_rows(paths):
 
 
 def oasst_rows(path):
-    """The best against the worst ranked reply of every prompt that has two."""
+    """The best against the worst ranked reply of every prompt that has two; several prompts of a tree share its beginning."""
     def walk(node, turns):
         turns = [*turns, {"role": "user" if node["role"] == "prompter" else "assistant", "content": node["text"]}]
         ranked = sorted((reply["rank"], reply["text"]) for reply in node.get("replies", []) if reply.get("rank") is not None)
@@ -96,11 +109,13 @@ def main(sources, output):
     hh = [(part, row) for part, row in hh_rows(sources / "hh-rlhf_harmless-base_test.jsonl.gz") if short(row)]
     for part, rows in parts.items():
         ours = [row for of, row in ifeval if of == part]
-        theirs = [row for of, row in hh if of == part][:len(ours)]
-        for pair in zip(ours, theirs):  # half and half, in turn
-            rows += pair
-    parts["llmbar"] = [row for row in llmbar_rows(sorted(sources.glob("llmbar_*.json"))) if short(row)]
-    parts["oasst"] = [row for row in oasst_rows(sources / "oasst_en_100_tree.jsonl") if short(row)]
+        theirs = [row for of, row in hh if of == part]
+        if part in JUDGED:
+            ours, theirs = first_of_each_prompt(ours), first_of_each_prompt(theirs)
+        theirs = theirs[:JUDGED.get(part, 2 * len(ours)) - len(ours)]
+        rows += [row for pair in zip(ours, theirs) for row in pair] + theirs[len(ours):]  # in turn
+    parts["llmbar"] = [row for row in llmbar_rows(sorted(sources.glob("llmbar_*.json"))) if short(row, LONGEST_OF_OTHERS)]
+    parts["oasst"] = [row for row in oasst_rows(sources / "oasst_en_100_tree.jsonl") if short(row, LONGEST_OF_OTHERS)]
     output.mkdir(parents=True, exist_ok=True)
     for name, rows in parts.items():
         (output / f"{name}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

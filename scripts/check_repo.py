@@ -15,7 +15,7 @@ import sys
 # Lines of code, without blank lines and comments.  The blueprint's 2,000 and 6,000 for runtime and core are raised: one
 # argument a line (the formatter's rule), the located errors of the configuration, the strict readers of data and caches,
 # and the conformance run (700 lines of runtime) need them.  docs/design.md, section 10, says what could leave.
-CEILINGS = {"host/runtime": 4400, "host/core": 15000, "host/lm": 7900, "host/cli": 2350}
+CEILINGS = {"host/runtime": 4400, "host/core": 15300, "host/lm": 7900, "host/cli": 2400}
 SUFFIXES = {".c", ".h", ".cpp", ".hpp"}
 
 # Who may include whose headers (first path component after host/, or "samara" for the SDK).

@@ -14,7 +14,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <set>
 #include <thread>
 
 namespace fs = std::filesystem;
@@ -35,26 +37,34 @@ const char* name_of(State state) {
                                         : "to do";
 }
 
-// Done: equal configuration and done.json.  A folder with another configuration is an error.
+// Done: equal settings and done.json.  A folder with another configuration is an error; one whose
+// run was refused before its first row is free.  The folder's place is no setting: it may be moved.
 State state_of(const PlannedRun& run, std::vector<Problem>& problems) {
     const std::string folder = run.plan.output;
-    if (!fs::exists(folder + "/config.toml")) {
+    const bool done = fs::exists(folder + "/done.json");
+    if (!fs::exists(folder + "/config.toml") || (!done && !fs::exists(folder + "/metrics.jsonl"))) {
         return State::fresh;
     }
-    const std::string was = read_file(folder + "/config.toml");
-    if (was == run.plan.resolved) {
-        return fs::exists(folder + "/done.json") ? State::done : State::unfinished;
-    }
     std::string what = "the folder holds a run of another configuration";
-    for (const SettingChange& change :
-         differences(settings_of(was), settings_of(run.plan.resolved))) {
+    const std::vector<SettingChange> changes = differences(
+        settings_of(read_file(folder + "/config.toml")), settings_of(run.plan.resolved));
+    for (const SettingChange& change : changes) {
         what += "; " + change.key + " was " + (change.was.empty() ? "not set" : change.was) +
                 ", now " + (change.is.empty() ? "not set" : change.is);
     }
-    problems.push_back(
-        {Code::corrupt, what, folder, "remove the folder, or choose another output"});
-    return State::failed;
+    if (!changes.empty()) {
+        problems.push_back(
+            {Code::corrupt, what, folder, "move the folder away, or choose another output"});
+        return State::failed;
+    }
+    return done ? State::done : State::unfinished;
 }
+
+// What runs of an arm take, as far as runs have told.
+struct Need {
+    double seconds = 0, peak_bytes = 0;  ///< sum over the runs; their highest
+    int64_t runs = 0;
+};
 
 class Runner {
 public:
@@ -66,6 +76,11 @@ public:
         }
         if (!problems.empty()) {
             throw Error(std::move(problems));
+        }
+        for (size_t r = 0; r < runs_.size(); ++r) {
+            if (states_[r] == State::done) {
+                learn(r, 0, 0);
+            }
         }
     }
 
@@ -114,12 +129,12 @@ public:
         const FolderLock lock(ablation_.output);
         write_index();
         say(std::to_string(runs_.size()) + " runs, " + std::to_string(count(State::done)) +
-            " done; folder " + ablation_.output);
+            " done" + time_left() + "; folder " + ablation_.output);
         for (size_t next = 0;;) {
             while (next < runs_.size() && states_[next] == State::done) {
                 ++next;
             }
-            if (next < runs_.size() && !cancelled() && children_.size() < allowed()) {
+            if (next < runs_.size() && !cancelled() && may_start(next)) {
                 start(next++);
                 continue;
             }
@@ -162,21 +177,64 @@ private:
         host::write_index(ablation_.output, index);
     }
 
-    // How many processes may run now.  The first goes alone until it trains: it builds the caches
-    // and measures the fp32 route for all.  With a budget it goes alone to its end, which tells
-    // what a run needs.
-    [[nodiscard]] size_t allowed() const {
-        const auto jobs = static_cast<size_t>(ablation_.jobs);
-        const bool warm =
-            ended_ > 0 || (first_ && fs::exists(runs_[*first_].plan.output + "/metrics.jsonl"));
-        if (!warm || (ablation_.memory_gib > 0 && peak_bytes_ == 0)) {
-            return 1;
+    // One run prepares at a time, which is until it trains: it measures the fp32 route and builds
+    // the caches that the next may share.  With a budget an arm's first run goes alone to its end,
+    // which tells what its runs need.
+    [[nodiscard]] bool may_start(size_t r) const {
+        if (running_.empty()) {
+            return true;
         }
-        if (ablation_.memory_gib > 0) {
-            const double fit = ablation_.memory_gib * (1 << 30) / peak_bytes_;
-            return std::clamp(static_cast<size_t>(fit), size_t{1}, jobs);
+        if (running_.size() >= static_cast<size_t>(ablation_.jobs)) {
+            return false;
         }
-        return jobs;
+        double bytes = 0;
+        bool known = true;
+        const auto add = [&](size_t run) {
+            const auto need = needs_.find(runs_[run].arm);
+            known = known && need != needs_.end();
+            bytes += need == needs_.end() ? 0.0 : need->second.peak_bytes;
+        };
+        add(r);
+        for (const size_t other : running_) {
+            add(other);
+            if (!fs::exists(runs_[other].plan.output + "/metrics.jsonl")) {
+                return false;
+            }
+        }
+        return ablation_.memory_gib <= 0 || (known && bytes <= ablation_.memory_gib * (1 << 30));
+    }
+
+    // From a run that is done: what it recorded, of all its starts, or what its process took.
+    void learn(size_t r, double seconds, double peak_bytes) {
+        const Cost cost = read_run(runs_[r].plan.output).cost;
+        Need& need = needs_[runs_[r].arm];
+        need.seconds += std::max(seconds, cost.seconds);
+        need.peak_bytes = std::max({need.peak_bytes, peak_bytes, cost.peak_bytes});
+        ++need.runs;
+    }
+
+    // " | 3 left, about 1:20"; empty when no run is left, or none has told.
+    [[nodiscard]] std::string time_left() const {
+        Need all;
+        for (const auto& [arm, need] : needs_) {
+            all.seconds += need.seconds;
+            all.runs += need.runs;
+        }
+        double seconds = 0;
+        int64_t left = 0;
+        for (size_t r = 0; r < runs_.size(); ++r) {
+            if (states_[r] == State::fresh || states_[r] == State::unfinished) {
+                const auto own = needs_.find(runs_[r].arm);
+                const Need& need = own == needs_.end() ? all : own->second;
+                seconds += need.runs == 0 ? 0.0 : need.seconds / static_cast<double>(need.runs);
+                ++left;
+            }
+        }
+        if (left == 0 || all.runs == 0) {
+            return "";
+        }
+        const auto at_once = static_cast<double>(std::min(ablation_.jobs, left));
+        return " | " + std::to_string(left) + " left, about " + duration_text(seconds / at_once);
     }
 
     [[nodiscard]] std::vector<std::string> command_of(const PlannedRun& run,
@@ -206,26 +264,17 @@ private:
         const std::string log = run.plan.output + "/log.txt";
         say(title(r) + (states_[r] == State::unfinished ? ": continues, log " : ": log ") + log);
         children_.start(r, command_of(run, "--resume"), environment, log);
-        first_ = first_ ? first_ : r;
+        running_.insert(r);
     }
 
     void finish(const EndedChild& child) {
         const bool good = child.status == 0;
         states_[child.id] = good ? State::done : State::failed;
-        ++ended_;
-        peak_bytes_ = std::max(peak_bytes_, child.peak_bytes);
+        running_.erase(child.id);
         if (good) {
-            seconds_ += child.seconds;
-            ++timed_;
-            const auto left = static_cast<double>(count(State::fresh) + count(State::unfinished));
-            std::string line = title(child.id) + ": done in " + duration_text(child.seconds) +
-                               ", peak " + bytes_text(static_cast<int64_t>(child.peak_bytes));
-            if (left > 0) {
-                const double at_once = static_cast<double>(std::max<size_t>(allowed(), 1));
-                line += " | " + std::to_string(static_cast<int64_t>(left)) + " left, about " +
-                        duration_text(seconds_ / static_cast<double>(timed_) * left / at_once);
-            }
-            say(line);
+            learn(child.id, child.seconds, child.peak_bytes);
+            say(title(child.id) + ": done in " + duration_text(child.seconds) + ", peak " +
+                bytes_text(static_cast<int64_t>(child.peak_bytes)) + time_left());
         } else if (!cancelled()) {
             const std::string log = runs_[child.id].plan.output + "/log.txt";
             say(title(child.id) + ": failed with exit code " + std::to_string(child.status) +
@@ -242,9 +291,8 @@ private:
     const Common& common_;
     std::vector<State> states_;
     Children children_;
-    std::optional<size_t> first_;  ///< the first run that this process started
-    int64_t ended_ = 0, timed_ = 0;
-    double seconds_ = 0, peak_bytes_ = 0;
+    std::set<size_t> running_;
+    std::map<std::string, Need> needs_;  ///< by arm
     int status_ = 0;
     size_t failed_ = 0;
 };
@@ -268,9 +316,16 @@ void write_report(const std::string& folder) {
 }
 
 int do_ablate(const Arguments& arguments, const Common& common) {
-    const auto registry = open_registry(common);
     Ablation ablation = read_ablation(arguments);
-    std::vector<PlannedRun> runs = plan_runs(ablation, *registry);
+    bool said = false;
+    std::vector<PlannedRun> runs = plan_runs(ablation, [&] {
+        auto registry = std::make_unique<Registry>(search_path(common));
+        if (!said) {
+            print_notices(*registry);
+        }
+        said = true;
+        return registry;
+    });
     Runner runner(ablation, std::move(runs), common);
     if (const int refused = runner.check()) {
         return refused;
@@ -281,7 +336,7 @@ int do_ablate(const Arguments& arguments, const Common& common) {
     }
     install_signal_handlers();
     const int status = runner.run();
-    if (status != static_cast<int>(Code::preempted)) {
+    if (!cancelled()) {
         write_report(ablation.output);
     }
     return status;

@@ -17,10 +17,11 @@ struct Ablations : Folder {
         return read_ablation(more);
     }
     [[nodiscard]] std::vector<PlannedRun> plan(Ablation ablation) const {
-        SearchPath search;
-        search.files = {CONFIG_TEST_PLUGINS};
-        Registry registry(search);
-        return plan_runs(ablation, registry);
+        return plan_runs(ablation, [] {
+            SearchPath search;
+            search.files = {CONFIG_TEST_PLUGINS};
+            return std::make_unique<Registry>(search);
+        });
     }
     [[nodiscard]] std::vector<PlannedRun> plan(const std::string& text,
                                                const AblationArguments& more = {}) const {
@@ -245,4 +246,24 @@ TEST_CASE("Settings and differences of resolved configurations") {
     CHECK(changes[1].key == "objective.0.tags.base");
     CHECK(changes[1].was.empty());
     CHECK(changes[1].is == "2.0");
+}
+
+TEST_CASE("Seeds of the command line are as different as those of a file") {
+    const Ablations folder;
+    for (const std::vector<int64_t>& seeds : {std::vector<int64_t>{1, 1}, {2, -1}}) {
+        AblationArguments arguments;
+        arguments.seeds = seeds;
+        CHECK(folder.mistakes("base = \"run.toml\"\n", arguments) ==
+              Texts{"command line --seeds: expected different integers of at least 0"});
+    }
+}
+
+TEST_CASE("An arm's name is no file of the ablation's own") {
+    const Ablations folder;
+    for (const char* name : {"lock", "report.txt", "ablation.json"}) {
+        const Texts found =
+            folder.mistakes("base = \"run.toml\"\n[arms.\"" + std::string(name) + "\"]\n");
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].find("cannot be the name of an arm") != std::string::npos);
+    }
 }

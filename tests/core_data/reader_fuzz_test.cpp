@@ -1,7 +1,7 @@
 // Damaged rows: whatever the bytes, reading ends with records or with a data error that names its
 // place.
-#include "runtime/random.hpp"
 #include "data_help.hpp"
+#include "runtime/random.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

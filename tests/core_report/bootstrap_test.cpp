@@ -77,6 +77,24 @@ TEST_CASE("Mean, spread and quantiles of small lists") {
     CHECK(per_seed({{1, 3}, {{1, 1}, {0, 3}}}) == std::vector<double>{0.5, 0.75});
 }
 
+TEST_CASE("Student's interval of a few values, with scipy's quantiles") {
+    const Interval two = t_interval({0, 2});  // sd sqrt(2), over sqrt(2)
+    CHECK(two.low == Approx(1 - 12.706205));
+    CHECK(two.high == Approx(1 + 12.706205));
+    CHECK(t_interval({-1, 0, 1}).high == Approx(4.302653 / std::sqrt(3.0)));  // sd 1
+    CHECK(t_interval({-1, 0, 1}).low == Approx(-4.302653 / std::sqrt(3.0)));
+    CHECK(t_interval({-2, -1, 0, 1, 2}).high == Approx(2.776445 * std::sqrt(2.5 / 5)));
+    std::vector<double> values = {0};
+    for (int n = 0; n < 15; ++n) {
+        values.insert(values.end(), {-1, 1});
+    }
+    CHECK(t_interval(values).high == Approx(2.042272 / std::sqrt(31.0)));  // 31 values, sd 1
+    values.push_back(0);  // 31 degrees of freedom: the normal's quantile
+    CHECK(t_interval(values).high == Approx(1.96 * std::sqrt(30.0 / 31) / std::sqrt(32.0)));
+    const Interval equal = t_interval({0.5, 0.5, 0.5});
+    CHECK((equal.low == 0.5 && equal.high == 0.5));
+}
+
 TEST_CASE("Means, spreads and intervals agree with numpy's own draws") {
     for (const size_t seeds : {1, 3, 5}) {
         for (const size_t records : {12, 80}) {

@@ -7,6 +7,7 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -60,13 +61,36 @@ std::vector<RunRecord> two_arms(int seeds) {
     return runs;
 }
 
-bool says(const Report& report, const std::string& part) {
-    for (const std::string& note : report.notes) {
-        if (note.find(part) != std::string::npos) {
-            return true;
-        }
+// A control with 20 right answers in every seed, and an arm with those given, seed by seed.
+std::vector<RunRecord> against_twenty(const std::vector<int>& right) {
+    std::vector<RunRecord> runs;
+    for (size_t s = 0; s < right.size(); ++s) {
+        runs.push_back(make_run("control", static_cast<int64_t>(s) + 1, 20, "0.1"));
     }
-    return false;
+    for (size_t s = 0; s < right.size(); ++s) {
+        runs.push_back(make_run("other", static_cast<int64_t>(s) + 1, right[s], "0.5"));
+    }
+    return runs;
+}
+
+// Of the whole tag.
+Difference difference_in(const std::vector<RunRecord>& runs) {
+    const Report report = compare_runs(runs);
+    REQUIRE(report.cells.size() > 1);
+    REQUIRE(report.cells[1].difference);
+    return *report.cells[1].difference;
+}
+
+size_t count_notes(const Report& report, const std::string& part) {
+    size_t count = 0;
+    for (const std::string& note : report.notes) {
+        count += note.find(part) != std::string::npos ? 1 : 0;
+    }
+    return count;
+}
+
+bool says(const Report& report, const std::string& part) {
+    return count_notes(report, part) > 0;
 }
 
 }  // namespace
@@ -93,8 +117,8 @@ TEST_CASE("Arms are compared with the first, paired by seed and record") {
     CHECK(cell.difference->seeds == 3);
     CHECK(cell.difference->mean == Approx(16 / 40.0));
     CHECK(cell.difference->per_seed.size() == 3);
-    // 16 of 40 records differ, in every seed alike: the interval is the binomial's, about
-    // 0.4 +- 1.96 * sqrt(0.4 * 0.6 / 40) = 0.4 +- 0.152.
+    // 16 of 40 records differ, in every seed alike: the t-interval over the seeds has no width, and
+    // the bootstrap's is the binomial's, about 0.4 +- 1.96 * sqrt(0.4 * 0.6 / 40) = 0.4 +- 0.152.
     CHECK(cell.difference->interval.low == Approx(0.248).margin(0.03));
     CHECK(cell.difference->interval.high == Approx(0.552).margin(0.03));
     CHECK(cell.difference->verdict == Verdict::better);
@@ -116,6 +140,8 @@ TEST_CASE("Parts of a tag are compared like whole ones") {
     CHECK(shorter.mean == Approx((7 + 8 + 9) / 30.0));
     CHECK(shorter.before == 0);
     CHECK(shorter.difference->mean == Approx(shorter.mean));
+    // 0.7, 0.8 and 0.9: t reaches 0.8 + 4.302653 * 0.1 / sqrt(3) = 1.048, further than there is.
+    CHECK(shorter.difference->interval.high == 1);
     CHECK(std::isnan(shorter.loss));
     CHECK(std::isnan(shorter.length_correlation));
     CHECK(report.curves.size() == 2);  // of whole tags
@@ -150,7 +176,170 @@ TEST_CASE("What a record is like in both arms falls out of the interval") {
     // Draws of one record among 40: Poisson of mean 1, whose 97.5 % quantile is 3.  Without
     // pairing the interval would be about +-22 points.
     CHECK(difference.interval.high == Approx(3 / 40.0));
+    CHECK(difference.verdict == Verdict::few_records);  // one
+}
+
+TEST_CASE("Seeds that disagree widen an interval beyond what drawing them again gives") {
+    // 2, 8 and 14 of 40 records: 0.05, 0.2 and 0.35, of mean 0.2 and sd 0.15.
+    const Difference difference = difference_in(against_twenty({22, 28, 34}));
+    const double half = 4.302653 * 0.15 / std::sqrt(3.0);  // 0.3726
+    CHECK(difference.interval.low == Approx(0.2 - half));
+    CHECK(difference.interval.high == Approx(0.2 + half));
     CHECK(difference.verdict == Verdict::open);
+    // The bootstrap alone leaves out 0: a resample is 0 only when it draws the first seed three
+    // times and neither of its two records, 1/27 * (38/40)^40 = 0.5 %.
+    SeedSums data{std::vector<double>(40, 1.0), {}};
+    for (const size_t more : {2, 8, 14}) {
+        std::vector<double>& sums = data.sums.emplace_back(40, 0.0);
+        std::fill_n(sums.begin(), more, 1.0);
+    }
+    CHECK(bootstrap(data, kResamples).low > 0);
+    // Two seeds: no winner is named, and the interval is the bootstrap's.
+    const Difference two = difference_in(against_twenty({22, 34}));
+    CHECK(two.interval.low >= 0);
+    CHECK(two.verdict == Verdict::few_seeds);
+}
+
+TEST_CASE("No winner is named on fewer than six records that differ") {
+    // Five, in every seed alike: resamples without them are (35/40)^40 = 0.5 %.
+    const Difference five = difference_in(against_twenty({25, 25, 25}));
+    CHECK(five.interval.low > 0);
+    CHECK(five.verdict == Verdict::few_records);
+    CHECK(std::string(name_of(five.verdict)) == "too few records");
+    CHECK(difference_in(against_twenty({26, 26, 26})).verdict == Verdict::better);
+    CHECK(difference_in(against_twenty({14, 14, 14})).verdict == Verdict::worse);
+    CHECK(difference_in(against_twenty({25, 25})).verdict == Verdict::few_seeds);
+    // A record that one seed wins and another loses does not count.
+    std::vector<RunRecord> runs = against_twenty({26, 26, 26});
+    for (RunRecord& run : runs) {
+        const bool right = run.seed == (run.arm == "other" ? 1 : 2);
+        run.evals["held-out"].back().slices[{"base", ""}]["r25"].right = right ? 1 : 0;
+    }
+    CHECK(difference_in(runs).interval.low > 0);
+    CHECK(difference_in(runs).verdict == Verdict::few_records);
+}
+
+TEST_CASE("A control that has no finished run is not replaced by another arm") {
+    std::vector<RunRecord> runs = two_arms(3);
+    for (int64_t seed = 1; seed <= 3; ++seed) {
+        runs.push_back(make_run("third", seed, 30, "0.7"));
+    }
+    for (size_t r = 0; r < 3; ++r) {
+        runs[r].finished = false;
+    }
+    runs[1].config.clear();
+    const Report report = compare_runs(runs);
+    CHECK_FALSE(report.control);
+    REQUIRE(report.arms.size() == 2);
+    CHECK((report.arms[0].changes.empty() && report.arms[1].changes.empty()));
+    REQUIRE(report.cells.size() == 6);
+    for (const Cell& cell : report.cells) {
+        CHECK_FALSE(cell.difference);
+    }
+    CHECK(report.notes == std::vector<std::string>{
+                              "/runs/control/seed-1 is not finished; left out",
+                              "/runs/control/seed-2 has not begun; left out",
+                              "/runs/control/seed-3 is not finished; left out",
+                              "the control 'control' has no finished run: nothing is compared"});
+    const std::string text = report_text(report), page = report_html(report, "x");
+    for (const std::string& form : {text, page}) {
+        CHECK(form.find("accuracy minus that of") == std::string::npos);
+        CHECK(form.find("What the arms change") == std::string::npos);
+        CHECK(form.find("nothing is compared") != std::string::npos);
+    }
+    const auto json = nlohmann::json::parse(report_json(report));
+    CHECK(json["control"].is_null());
+    CHECK(json["arms"][1]["changes"].empty());
+    CHECK(json["results"][1]["difference"].is_null());
+    // One that has not even begun is told by its name.
+    runs[0].config.clear();
+    CHECK(says(compare_runs(runs), "the control 'control' has no finished run"));
+}
+
+TEST_CASE("The control is the arm of the first run given, whichever of its runs has finished") {
+    std::vector<RunRecord> runs = two_arms(3);
+    std::swap(runs[1], runs[3]);  // control 1, other 1, control 3, control 2, other 2, other 3
+    runs[0].finished = false;
+    for (const bool begun : {true, false}) {
+        if (!begun) {
+            runs[0].config.clear();
+        }
+        const Report report = compare_runs(runs);
+        CHECK(report.control);
+        CHECK(report.arms[0].name == "control");
+        CHECK(report.cells[1].difference->seeds == 2);
+    }
+    // Another ablation's arm of that name is not it.
+    runs = two_arms(1);
+    runs[0].finished = false;
+    runs.push_back(make_run("control", 1, 30, "0.9"));
+    CHECK_FALSE(compare_runs(runs).control);
+    // Outside an ablation it is the first folder.
+    std::vector<RunRecord> alone = {make_run("", 1, 5, "1"), make_run("", 1, 6, "2")};
+    alone[0].folder = "/runs/first";
+    alone[1].folder = "/runs/second";
+    alone[0].finished = false;
+    const Report folders = compare_runs(alone);
+    CHECK_FALSE(folders.control);
+    CHECK(says(folders, "the control 'first' has no finished run"));
+    alone.push_back(make_run("", 2, 7, "1"));
+    alone[2].folder = "/runs/again";
+    CHECK(compare_runs(alone).control);  // a seed of the first
+    CHECK(compare_runs(alone).arms[0].name == "again");
+}
+
+TEST_CASE("Where the control lacks seeds the tables say how many are paired") {
+    std::vector<RunRecord> runs = two_arms(3);
+    CHECK(report_text(compare_runs(runs)).find("paired)") == std::string::npos);
+    runs.erase(runs.begin());
+    const Report report = compare_runs(runs);
+    CHECK(seeds_text(report.cells[0]) == "2");
+    CHECK(seeds_text(report.cells[1]) == "3 (2 paired)");
+    CHECK(report_text(report).find("3 (2 paired)") != std::string::npos);
+    CHECK(report_html(report, "x").find("<td>3 (2 paired)</td>") != std::string::npos);
+    CHECK(report_csv(report).find("\r\nheld-out,base,,other,3,40,40,") != std::string::npos);
+}
+
+TEST_CASE("Runs whose evaluations compare no responses have costs and a note") {
+    std::vector<RunRecord> runs = two_arms(1);
+    for (RunRecord& run : runs) {
+        for (Evaluation& evaluation : run.evals["held-out"]) {
+            evaluation.slices.clear();
+        }
+    }
+    const Report report = compare_runs(runs);
+    CHECK(report.cells.empty());
+    CHECK(report.notes == std::vector<std::string>{
+                              "no evaluation set of these runs compares responses: metrics.jsonl "
+                              "has their other numbers"});
+    const std::string text = report_text(report);
+    CHECK(text.starts_with("arm "));
+    CHECK(text.find("note: no evaluation set") != std::string::npos);
+    CHECK(report_html(report, "x").find("<li>no evaluation set") != std::string::npos);
+}
+
+TEST_CASE("A set that was not evaluated at the step of the model is left out and said once") {
+    std::vector<RunRecord> runs = two_arms(3);
+    runs[4].step = 5;
+    const Report one = compare_runs(runs);
+    CHECK(one.notes == std::vector<std::string>{
+                           "'other', held-out: not evaluated at the step of the model that the run "
+                           "left (step 5); left out"});
+    CHECK(one.cells.size() == 3);  // the control's
+    for (size_t r = 0; r < 6; ++r) {
+        runs[r].step = 5;
+    }
+    const Report none = compare_runs(runs);
+    CHECK(none.cells.empty());
+    CHECK(none.notes.size() == 2);
+    CHECK(count_notes(none, "'control', held-out: not evaluated at the step") == 1);
+    // Nothing is said of sets that an arm does not have.
+    runs = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        runs[r].evals.clear();
+        runs[r].data.erase("eval held-out");
+    }
+    CHECK(compare_runs(runs).notes.empty());
 }
 
 TEST_CASE("No winner is named below three seeds") {
@@ -162,14 +351,14 @@ TEST_CASE("No winner is named below three seeds") {
     runs.erase(runs.begin());  // the control lacks a seed: two pairs are left
     CHECK(compare_runs(runs).cells[1].difference->verdict == Verdict::few_seeds);
     CHECK(compare_runs(runs).cells[1].difference->seeds == 2);
-    // The other way round the arm is worse, and equal arms are open.
+    // The other way round the arm is worse; of equal arms no record differs.
     std::vector<RunRecord> turned = two_arms(3);
     std::rotate(turned.begin(), turned.begin() + 3, turned.end());
     CHECK(compare_runs(turned).cells[1].difference->verdict == Verdict::worse);
     for (RunRecord& run : turned) {
         run.evals = turned.front().evals;
     }
-    CHECK(compare_runs(turned).cells[1].difference->verdict == Verdict::open);
+    CHECK(compare_runs(turned).cells[1].difference->verdict == Verdict::few_records);
 }
 
 TEST_CASE("Runs with other plugin files, data, versions or settings are not pooled silently") {
@@ -279,6 +468,31 @@ TEST_CASE("Text, JSON and CSV say the same") {
     CHECK(page.find("<i>") == std::string::npos);
     CHECK(page.find("<script") == std::string::npos);
     CHECK(page.find("http") == std::string::npos);  // nothing is fetched
+}
+
+TEST_CASE("Runs of an index that have not begun are kept") {
+    std::string folder = (fs::temp_directory_path() / "samara-index-XXXXXX").string();
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    write_index(folder, {{"plain", 3, "plain/seed-3"}, {"mapl", 4, "mapl/seed-4"}});
+    fs::create_directories(folder + "/mapl/seed-4");
+    std::ofstream(folder + "/mapl/seed-4/config.toml") << "[run]\noutput = \"x\"\nseed = 4\n";
+    const std::vector<RunRecord> runs = read_runs({folder + "/."});
+    // A later call adds what it plans; what never began and is not planned any more goes.
+    write_index(folder, {{"mapl", 2, "mapl/seed-2"}});
+    const std::vector<RunRecord> later = read_runs({folder});
+    fs::remove_all(folder);
+    REQUIRE(later.size() == 2);
+    CHECK(later[0].folder == folder + "/mapl/seed-2");
+    CHECK(later[1].folder == folder + "/mapl/seed-4");
+    REQUIRE(runs.size() == 2);
+    CHECK(runs[0].arm == "plain");
+    CHECK(runs[0].seed == 3);
+    CHECK(runs[0].folder == folder + "/plain/seed-3");
+    CHECK(runs[0].config.empty());
+    CHECK(runs[1].arm == "mapl");
+    CHECK(runs[1].seed == 4);
+    CHECK_FALSE(runs[1].config.empty());
+    CHECK_FALSE((runs[0].finished || runs[1].finished));
 }
 
 TEST_CASE(

@@ -100,6 +100,9 @@ TEST_CASE("Rows are appended, and a resumed run cuts back to its checkpoint") {
         CHECK(writer.offset() == static_cast<int64_t>(read(file).size()));
     }
     CHECK(read(file) == to_json(kRow) + "\n{\"step\": 40}\n{\"step\": 41}\n");
+    std::ofstream(file, std::ios::app) << "{\"step\": 42, \"lo";  // a full disk
+    MetricsWriter(file).write(Row{{{"step", int64_t{42}}}});
+    CHECK(read(file) == to_json(kRow) + "\n{\"step\": 40}\n{\"step\": 41}\n{\"step\": 42}\n");
 }
 
 TEST_CASE("A file shorter than the checkpoint says is corrupt, and is left alone") {

@@ -96,6 +96,12 @@ class Ablate(Case):
         self.assertIn("6 runs, 6 done", again.stderr)
         self.assertNotIn("[1/6]", again.stderr)
         self.assertEqual((self.out / "report.txt").read_text(), text)
+        # A folder that was moved is still that of these runs; a later call with other seeds adds to it.
+        self.out = self.out.rename(self.folder / "moved")
+        moved = samara("ablate", file, "--output", self.out, "--seeds", "3,4", env=self.env)
+        self.assertIn("4 runs, 2 done | 2 left, about", moved.stderr)
+        self.assertEqual([arm["seeds"] for arm in json.loads((self.out / "report.json").read_text())["arms"]], [[1, 2, 3, 4]] * 2)
+        self.out.rename(self.folder / "abl")
         # Two ablations that name the same folder but not the same runs are not mixed.
         file.write_text(file.read_text().replace("max_steps = 4", "max_steps = 3"))
         other = samara("ablate", file, env=self.env, check=False)
@@ -142,7 +148,7 @@ class Ablate(Case):
             self.assertEqual(row["difference"]["seeds"], 3)
             self.assertLessEqual(row["difference"]["low"], row["difference"]["mean"])
             self.assertGreaterEqual(row["difference"]["high"], row["difference"]["mean"])
-            self.assertIn(row["difference"]["verdict"], ("open", "better", "worse"))
+            self.assertIn(row["difference"]["verdict"], ("open", "better", "worse", "too few records"))
         for arm in report["arms"]:
             tokens = [sum(r["tokens"] for r in rows(self.out / f"{arm['name']}/seed-{seed}/metrics.jsonl") if "eval" not in r)
                       for seed in (1, 2, 3)]
@@ -244,6 +250,12 @@ class Ablate(Case):
         said = [line.split("]")[0] + (" end" if "done in" in line else "") for line in done.stderr.splitlines() if line[0] == "["]
         self.assertEqual(said, [f"[{n}/4{end}" for n in (1, 2, 3, 4) for end in ("", " end")])
 
+    def test_within_a_budget_an_arms_first_run_goes_alone_and_the_others_together(self):
+        done = samara("ablate", self.ablation(jobs=3), "--memory-gib", "100", env=self.env)
+        said = [line.split("]")[0] + (" end" if "done in" in line else "") for line in done.stderr.splitlines() if line[0] == "["]
+        self.assertEqual(said[:2] + said[6:8], ["[1/6", "[1/6 end", "[4/6", "[4/6 end"])
+        self.assertEqual(sorted(said[2:6]), ["[2/6", "[2/6 end", "[3/6", "[3/6 end"])
+
     def test_two_ablations_do_not_share_a_folder(self):
         file = self.ablation()
         self.out.mkdir()
@@ -318,11 +330,11 @@ class Ablate(Case):
         self.assertEqual(len([p for p in (self.folder / "cache/reference").iterdir() if p.is_dir()]), 1)
 
     def test_the_shipped_ablations_are_sound(self):
-        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "both_stop", "placebo"],
-                "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both", "both_stop")
+        arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "both_ways", "placebo"],
+                "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both", "both_ways")
                                       for rate in ("2e-05", "5e-05", "1e-04")],
-                "mapl_reward_more": ["both", "plain_tokens", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
-                "mapl_reward_blind": ["prompt_only", "no_question"]}
+                "mapl_reward_more": ["both", "both_stop", "base_3", "plain_tokens", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
+                "mapl_reward_blind": ["sighted", "prompt_only", "no_question"]}
         copy = self.folder / "copy"  # beside rows as scripts/benchmark_rows.py leaves them: the repository has none
         shutil.copytree(ROOT / "configs", copy / "configs")
         (copy / "examples").symlink_to(ROOT / "examples")
@@ -339,7 +351,7 @@ class Ablate(Case):
         sources, out = self.folder / "sources", self.folder / "rows"
         sources.mkdir()
         (sources / "ifeval_open_pairs.jsonl").write_text("".join(
-            json.dumps({"key": 1000 + n // 2, "prompt": f"Name {n // 2} birds.", "chosen": f"Wren {n}.", "rejected": "x" * (2000 if n == 7 else 9)})
+            json.dumps({"key": 1000 + n // 2, "prompt": f"Name {n // 2} birds.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}], "chosen": f"Wren {n}.", "rejected": "x" * (2000 if n == 7 else 9)})
             + "\n" for n in range(80)))
         talk = "\n\nHuman: Is it {n}?\n\nYes or no?\n\nAssistant: Which?\n\nHuman: It.\n\nAssistant: {end}"
         with gzip.open(sources / "hh-rlhf_harmless-base_test.jsonl.gz", "wt") as file:
@@ -361,6 +373,10 @@ class Ablate(Case):
         self.assertEqual({row["from"] for row in everything}, {"ifeval", "hh"})
         self.assertGreater(len(parts["train"]), 60)
         self.assertNotIn("Wren 7.", [row["chosen"] for row in everything])  # too long
+        for name in ("tune", "held_out"):  # one pair a prompt: records are independent
+            self.assertEqual(len(prompts[name]), len(parts[name]))
+        self.assertLess(len(prompts["train"]), len(parts["train"]))
+        self.assertEqual({tuple(row.get("instruction_id_list", ())) for row in everything}, {("punctuation:no_comma",), ()})
         dialogue = next(row for row in everything if row["from"] == "hh")
         self.assertEqual([turn["role"] for turn in dialogue["prompt"]], ["user", "assistant", "user"])
         self.assertRegex(dialogue["prompt"][0]["content"], r"^Is it \d+\?\n\nYes or no\?$")

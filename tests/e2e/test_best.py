@@ -18,6 +18,9 @@ name = "other"
 path = "{held}"
 every_steps = 2
 max_records = 2
+[[eval]]
+name = "late"
+path = "{held}"
 [best]
 metric = "{metric}"
 goal = "{goal}"
@@ -92,10 +95,16 @@ class Best(Case):
         self.assertEqual(self.done("out")["steps"], best + 2)
         self.assertIn(f"ended at step {best + 2} of 12: no better held-out/loss/base in 2 evaluations", done.stderr)
         self.check_model("out", best)
-        # What was done is what the longer run did up to there.
+        # What was done is what the longer run did up to there; then the saved weights are evaluated on what they were not.
         samara("run", self.config("long"), env=self.env)
-        short, long = ((self.folder / n / "metrics.jsonl").read_bytes() for n in ("out", "long"))
-        self.assertTrue(long.startswith(short))
+        short, long = ((self.folder / n / "metrics.jsonl").read_text().splitlines() for n in ("out", "long"))
+        behind = [json.loads(row) for row in short[-2:] if json.loads(row).get("eval") in ("other", "late")]
+        self.assertEqual([(row["eval"], row["step"]) for row in behind], ([("other", best)] if best % 2 else []) + [("late", best)])
+        short = short[:-len(behind)]
+        self.assertEqual(long[:len(short)], short)
+        self.assertEqual([row["eval"] for row in self.done("out")["changes"] if "part" not in row], ["held-out", "other", "late"])
+        held, late = ((self.folder / f"out/eval/{name}-step-{best}.jsonl").read_bytes() for name in ("held-out", "late"))
+        self.assertEqual(held, late)  # the same records, scored by the same weights
 
     def test_a_continued_run_keeps_the_best_so_far(self):
         samara("run", self.config("whole", patience=3), env=self.env)

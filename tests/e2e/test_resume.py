@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from moments import PHASES, ROUTE, SMALL, Moments, striking_objective
-from support import EXAMPLES, SAMARA, Case, main, samara, tiny_model, write_config
+from support import EXAMPLES, ROOT, SAMARA, Case, main, samara, tiny_model, write_config
 
 COMPARED = ("metrics.jsonl", "model/model.safetensors", "eval/held-out-step-6.jsonl")
 
@@ -105,6 +105,34 @@ class Resume(Case):
         data[len(data) // 2] ^= 1
         newest.write_bytes(data)
         self.finish_and_compare(output, "a flipped bit in the newest checkpoint")
+
+    def test_a_run_goes_on_with_the_plugins_and_the_data_that_it_began_with(self):
+        output, library, data = (self.folder / name for name in ("mixed", "hello.so", "rows.jsonl"))
+        subprocess.run(["cc", "-shared", "-fPIC", "-I", ROOT / "sdk/include", EXAMPLES / "hello_objective/hello_objective.c", "-o",
+                        library, "-lm"], check=True)
+        data.write_bytes((EXAMPLES / "data/preferences.jsonl").read_bytes())
+        config = write_config(self.folder, self.model, output, train=data, more='[plugins]\nload = ["hello.so"]\n')
+        config.write_text(config.read_text().replace('plugin = "samara.mapl"\n', 'plugin = "example.hello_objective"\n'))
+        process = subprocess.Popen([SAMARA, "run", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                   env={**os.environ, **self.env})
+        while process.stderr.readline() and not (output / "checkpoints/step-00000002").exists():
+            pass
+        process.kill()
+        process.communicate()
+        self.assertFalse((output / "done.json").exists())
+        before = (output / "environment.json").read_bytes()
+        one_more = {**json.loads(data.read_text().splitlines()[0]), "id": "one more"}
+        for path, words in ((library, "another build of plugin 'example.hello_objective'"), (data, "another version of the data 'train'")):
+            whole = path.read_bytes()
+            path.write_bytes(whole + (b" " if path == library else json.dumps(one_more).encode() + b"\n"))
+            done = samara("run", config, "--resume", env=self.env, check=False)
+            self.assertEqual(done.returncode, 8, done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertEqual((output / "environment.json").read_bytes(), before)
+            path.write_bytes(whole)
+        threads = "2" if json.loads(before)["threads"] == 1 else "1"
+        other = samara("run", config, "--resume", env={**self.env, "OMP_NUM_THREADS": threads})
+        self.assertIn("begun with another threads", other.stderr)
 
     def test_a_folder_with_another_run_is_refused(self):
         done = samara("run", self.config(self.reference), "--set", "train.tokens_per_batch=900", env=self.env, check=False)

@@ -19,8 +19,8 @@ namespace {
 
 constexpr int64_t kGrid = 4000;
 
-/// Rows of logits, all different but for the second, which has 40 equal ones: top_k = 5 keeps all of
-/// them, as transformers does.
+/// Rows of logits, all different but for the second, which has 40 equal ones: top_k = 5 keeps all
+/// of them, as transformers does.
 std::vector<std::vector<float>> some_logits() {
     std::mt19937_64 random(9);
     const auto draw = [&] { return static_cast<float>(random() >> 40) * 0x1p-20f - 8.0f; };

@@ -57,15 +57,27 @@ std::optional<PlannedRun> plan_run(const Ablation& ablation,
 
 }  // namespace
 
-std::vector<PlannedRun> plan_runs(Ablation& ablation, Registry& registry) {
-    if (ablation.output.empty()) {
-        ablation.output = load_plan(ablation.base, {}, registry).plan.output + "-ablation";
-    }
+std::vector<PlannedRun> plan_runs(Ablation& ablation,
+                                  const std::function<std::unique_ptr<Registry>()>& open_registry) {
     std::vector<PlannedRun> runs;
     std::vector<Problem> found;
     for (const Arm& arm : ablation.arms) {
+        const std::unique_ptr<Registry> registry = open_registry();
+        if (ablation.output.empty()) {
+            std::vector<std::string> set, places;
+            for (const Override& each : arm.overrides) {
+                set.push_back(each.text);
+                places.push_back(each.where);
+            }
+            try {
+                ablation.output =
+                    load_plan(ablation.base, set, *registry, places).plan.output + "-ablation";
+            } catch (const Error&) {
+                // plan_run says it, with the problems of the other arms
+            }
+        }
         for (const int64_t seed : ablation.seeds) {
-            if (auto run = plan_run(ablation, arm, seed, registry, found)) {
+            if (auto run = plan_run(ablation, arm, seed, *registry, found)) {
                 runs.push_back(std::move(*run));
             } else {
                 break;  // the other seeds have the same problems

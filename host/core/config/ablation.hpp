@@ -5,6 +5,8 @@
 #include "core/config/config.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -56,8 +58,10 @@ struct PlannedRun {
 Ablation read_ablation(const AblationArguments& arguments);
 
 /// Every run, in order: arm by arm, seed by seed.  Throws Error with all problems of all arms,
-/// each once, at the place in the ablation file where the key is set.  Without an output the
-/// ablation gets the base run's with "-ablation" behind it.
-std::vector<PlannedRun> plan_runs(Ablation& ablation, Registry& registry);
+/// each once, at the place in the ablation file where the key is set.  Every arm has a registry of
+/// its own, so that arms may compare two builds of one plugin.  Without an output the ablation gets
+/// the first arm's with "-ablation" behind it.
+std::vector<PlannedRun> plan_runs(Ablation& ablation,
+                                  const std::function<std::unique_ptr<Registry>()>& open_registry);
 
 }  // namespace samara::host

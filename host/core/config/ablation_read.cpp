@@ -17,8 +17,10 @@ constexpr const char* kNameCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,_=+-";
 constexpr size_t kMaxArms = 1000;  // a slip of the keyboard, not an ablation
 
+// A folder of that name lies beside the ablation's own files.
 bool is_name(const std::string& text) {
-    return !text.empty() && text.size() <= 100 && text.front() != '.' && text.front() != '-' &&
+    return text != "lock" && text != "ablation.json" && !text.starts_with("report.") &&
+           !text.empty() && text.size() <= 100 && text.front() != '.' && text.front() != '-' &&
            text.find_first_not_of(kNameCharacters) == std::string::npos;
 }
 
@@ -287,6 +289,13 @@ private:
     void merge_arguments() {
         if (!arguments_.seeds.empty()) {
             out_.seeds = arguments_.seeds;
+            const std::set<int64_t> seeds(out_.seeds.begin(), out_.seeds.end());
+            if (seeds.size() != out_.seeds.size() || *seeds.begin() < 0) {
+                throw Error(Code::config,
+                            "expected different integers of at least 0",
+                            "command line --seeds",
+                            "for example --seeds 1,2,3");
+            }
         }
         if (!arguments_.output.empty()) {
             out_.output = fs::absolute(arguments_.output).lexically_normal().string();

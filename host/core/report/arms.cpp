@@ -13,9 +13,12 @@ namespace fs = std::filesystem;
 namespace samara::host {
 namespace {
 
-// The name of a run outside an ablation: its folder's, or the folder above "seed-1".
-std::string name_from_folder(const std::string& folder) {
-    const fs::path path(folder);
+// Of a run outside an ablation: its folder's, or the folder above "seed-1".
+std::string arm_name(const RunRecord& run) {
+    if (!run.arm.empty()) {
+        return run.arm;
+    }
+    const fs::path path(run.folder);
     const std::string last = path.filename().string();
     return last.starts_with("seed-") ? path.parent_path().filename().string() : last;
 }
@@ -87,10 +90,12 @@ std::vector<ArmRuns> group_arms(const std::vector<RunRecord>& runs,
     std::set<std::string> names;
     for (const RunRecord& run : runs) {
         if (!run.finished) {
-            notes.push_back(run.folder + " is not finished; left out");
+            notes.push_back(run.folder +
+                            (run.config.empty() ? " has not begun" : " is not finished") +
+                            "; left out");
             continue;
         }
-        const std::string name = run.arm.empty() ? name_from_folder(run.folder) : run.arm;
+        const std::string name = arm_name(run);
         const auto same = std::find_if(arms.begin(), arms.end(), [&](const ArmRuns& arm) {
             const RunRecord& first = *arm.runs.front();
             return first.arm == run.arm && why_not_pooled(first, run).empty();
@@ -126,6 +131,25 @@ std::vector<ArmRuns> group_arms(const std::vector<RunRecord>& runs,
     }
     say_rounding(arms, notes);
     return arms;
+}
+
+bool control_first(const std::vector<RunRecord>& runs,
+                   std::vector<ArmRuns>& arms,
+                   std::vector<std::string>& notes) {
+    const RunRecord& first = runs.front();
+    // A first run that is not finished is told by its settings; they exist once it has begun.
+    const auto control = std::find_if(arms.begin(), arms.end(), [&](const ArmRuns& arm) {
+        const RunRecord& run = *arm.runs.front();
+        return run.arm == first.arm && (first.config.empty() ? arm_name(run) == arm_name(first)
+                                                             : why_not_pooled(first, run).empty());
+    });
+    if (control == arms.end()) {
+        notes.push_back("the control '" + arm_name(first) +
+                        "' has no finished run: nothing is compared");
+        return false;
+    }
+    std::rotate(arms.begin(), control, control + 1);
+    return true;
 }
 
 std::vector<std::string> why_not_compared(const ArmRuns& a, const ArmRuns& b) {

@@ -20,6 +20,12 @@ struct ArmRuns {
 std::vector<ArmRuns> group_arms(const std::vector<RunRecord>& runs,
                                 std::vector<std::string>& notes);
 
+/// Moves the control, which is the arm of the first run given, to the front.  False, with a note,
+/// where it has no finished run: no other arm takes its place.
+bool control_first(const std::vector<RunRecord>& runs,
+                   std::vector<ArmRuns>& arms,
+                   std::vector<std::string>& notes);
+
 /// What two arms differ in beside their configurations; empty: they may be compared.
 std::vector<std::string> why_not_compared(const ArmRuns& a, const ArmRuns& b);
 

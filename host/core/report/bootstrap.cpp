@@ -4,11 +4,22 @@
 #include "runtime/random.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 namespace samara::host {
+namespace {
+
+// Student's 0.975 quantiles of 1 to 30 degrees of freedom.
+constexpr std::array<double, 30> kStudent = {
+    12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004,
+    2.262157,  2.228139, 2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905,
+    2.109816,  2.100922, 2.093024, 2.085963, 2.079614, 2.073873, 2.068658, 2.063899,
+    2.059539,  2.055529, 2.051831, 2.048407, 2.045230, 2.042272};
+
+}  // namespace
 
 double mean(const std::vector<double>& values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -64,6 +75,14 @@ Interval bootstrap(const SeedSums& data, int64_t resamples) {
     }
     std::sort(values.begin(), values.end());
     return {quantile(values, 0.025), quantile(values, 0.975)};
+}
+
+Interval t_interval(const std::vector<double>& values) {
+    const size_t degrees = values.size() - 1;
+    const double t = degrees <= kStudent.size() ? kStudent.at(degrees - 1) : 1.96;
+    const double half =
+        t * standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
+    return {mean(values) - half, mean(values) + half};
 }
 
 }  // namespace samara::host

@@ -76,9 +76,37 @@ std::optional<SeedSums> seed_sums(const std::vector<const Shares*>& arm,
     return data;
 }
 
-Verdict judge(const Difference& difference) {
+// The t-interval alone knows nothing of other records, the bootstrap alone too little of other
+// seeds: each bound is the wider of the two.  No difference of accuracies is beyond 1.
+Interval interval_of(const SeedSums& data, const std::vector<double>& values) {
+    Interval interval = bootstrap(data, kResamples);
+    if (values.size() >= kSeedsForWinner) {
+        const Interval t = t_interval(values);
+        interval.low = std::max(std::min(interval.low, t.low), -1.0);
+        interval.high = std::min(std::max(interval.high, t.high), 1.0);
+    }
+    return interval;
+}
+
+// Records whose differences do not sum to 0 over the seeds; the sums of halves are exact.
+size_t differing_records(const SeedSums& data) {
+    size_t records = 0;
+    for (size_t r = 0; r < data.counts.size(); ++r) {
+        double sum = 0;
+        for (const std::vector<double>& sums : data.sums) {
+            sum += sums[r];
+        }
+        records += sum != 0 ? 1 : 0;
+    }
+    return records;
+}
+
+Verdict judge(const Difference& difference, size_t records) {
     if (difference.seeds < kSeedsForWinner) {
         return Verdict::few_seeds;
+    }
+    if (records < kRecordsForWinner) {
+        return Verdict::few_records;
     }
     return difference.interval.low > 0    ? Verdict::better
            : difference.interval.high < 0 ? Verdict::worse
@@ -87,20 +115,28 @@ Verdict judge(const Difference& difference) {
 
 class Comparison {
 public:
-    explicit Comparison(const std::vector<RunRecord>& runs) : arms_(group_arms(runs, out_.notes)) {}
+    explicit Comparison(const std::vector<RunRecord>& runs) : arms_(group_arms(runs, out_.notes)) {
+        out_.control = control_first(runs, arms_, out_.notes);
+    }
 
     Report build() {
         for (const ArmRuns& arm : arms_) {
             out_.arms.push_back(summarise(arm));
         }
-        for (size_t a = 1; a < arms_.size(); ++a) {
+        for (size_t a = 1; out_.control && a < arms_.size(); ++a) {
             reasons_.push_back(why_not_compared(arms_.front(), arms_[a]));
             for (const std::string& reason : reasons_.back()) {
                 out_.notes.push_back("'" + arms_[a].name + "' is not compared with '" +
                                      arms_.front().name + "': " + reason);
             }
         }
-        for (const auto& [set, slice] : sets_and_slices()) {
+        const auto pairs = sets_and_slices();
+        if (pairs.empty()) {
+            out_.notes.emplace_back(
+                "no evaluation set of these runs compares responses: metrics.jsonl has their "
+                "other numbers");
+        }
+        for (const auto& [set, slice] : pairs) {
             for (size_t a = 0; a < arms_.size(); ++a) {
                 add_cell(set, slice, a);
             }
@@ -126,7 +162,10 @@ private:
         }
         const std::string& counts = arm.runs.front()->synthesis;
         summary.synthesis = counts.empty() ? "" : synthesis_text(counts);
-        summary.changes = differences(arms_.front().runs.front()->config, arm.runs.front()->config);
+        if (out_.control) {
+            summary.changes =
+                differences(arms_.front().runs.front()->config, arm.runs.front()->config);
+        }
         return summary;
     }
 
@@ -164,7 +203,8 @@ private:
             }
         }
         if (shares.size() != arm.runs.size()) {
-            return;  // the arm has no such set or slice
+            say_not_evaluated(arm, set);
+            return;  // else the arm has no such set or slice
         }
         const auto data = seed_sums(shares);
         if (!data) {
@@ -188,12 +228,35 @@ private:
         const bool started = !curve.points.empty() && curve.points.front().step == 0;
         cell.before =
             started ? curve.points.front().mean : std::numeric_limits<double>::quiet_NaN();
-        if (a > 0) {
+        if (a > 0 && out_.control) {
             cell.difference = difference_of(set, slice, a);
         }
         out_.cells.push_back(std::move(cell));
         if (whole) {
             out_.curves.push_back(std::move(curve));
+        }
+    }
+
+    // Of an arm that has evaluations of the set, but not of every model that its runs left.
+    void say_not_evaluated(const ArmRuns& arm, const std::string& set) {
+        const auto has = [&](const RunRecord* run) {
+            const auto found = run->evals.find(set);
+            return found != run->evals.end() && !found->second.empty();
+        };
+        const auto lacks =
+            std::find_if(arm.runs.begin(), arm.runs.end(), [&](const RunRecord* run) {
+                return last_of(*run, set) == nullptr;
+            });
+        if (lacks != arm.runs.end() && std::any_of(arm.runs.begin(), arm.runs.end(), has)) {
+            say_once("'" + arm.name + "', " + set +
+                     ": not evaluated at the step of the model that the run left (step " +
+                     std::to_string((*lacks)->step) + "); left out");
+        }
+    }
+
+    void say_once(const std::string& note) {
+        if (said_.insert(note).second) {
+            out_.notes.push_back(note);
         }
     }
 
@@ -236,20 +299,16 @@ private:
         }
         const auto data = own.empty() ? std::nullopt : seed_sums(own, control);
         if (!data) {
-            const std::string note = "'" + arms_[a].name + "' is not compared with '" +
-                                     arms_.front().name + "' on " + set +
-                                     ": no common seed with the same evaluation set";
-            if (said_.insert(note).second) {
-                out_.notes.push_back(note);
-            }
+            say_once("'" + arms_[a].name + "' is not compared with '" + arms_.front().name +
+                     "' on " + set + ": no common seed with the same evaluation set");
             return std::nullopt;
         }
         Difference difference;
         difference.seeds = own.size();
         difference.per_seed = per_seed(*data);
         difference.mean = mean(difference.per_seed);
-        difference.interval = bootstrap(*data, kResamples);
-        difference.verdict = judge(difference);
+        difference.interval = interval_of(*data, difference.per_seed);
+        difference.verdict = judge(difference, differing_records(*data));
         return difference;
     }
 
@@ -265,6 +324,8 @@ const char* name_of(Verdict verdict) {
     switch (verdict) {
         case Verdict::few_seeds:
             return "too few seeds";
+        case Verdict::few_records:
+            return "too few records";
         case Verdict::open:
             return "open";
         case Verdict::better:

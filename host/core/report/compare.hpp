@@ -1,6 +1,6 @@
-// Runs to arms, and arms to a comparison with the first of them, the control: means over seeds,
-// differences paired by seed and record, learning curves, cost.  What may not be pooled or compared
-// is kept apart and said in `notes`.
+// Runs to arms, and arms to a comparison with the control, the arm of the first run given: means
+// over seeds, differences paired by seed and record, learning curves, cost.  What may not be pooled
+// or compared is kept apart and said in `notes`.
 #pragma once
 #include "core/config/config.hpp"
 #include "core/report/bootstrap.hpp"
@@ -14,17 +14,20 @@ namespace samara::host {
 
 /// Fewer paired seeds than this name no winner.
 constexpr size_t kSeedsForWinner = 3;
+/// Fewer records in which the arms differ than this name no winner: a two-sided sign test on five,
+/// all of one sign, reaches 2 / 2^5 = 6.25 %.
+constexpr size_t kRecordsForWinner = 6;
 
 /// What the interval of a difference says of an arm.
-enum class Verdict { none, few_seeds, open, better, worse };
-/// "", "too few seeds", "open", "better", "worse".
+enum class Verdict { none, few_seeds, few_records, open, better, worse };
+/// "", "too few seeds", "too few records", "open", "better", "worse".
 const char* name_of(Verdict verdict);
 
 struct Difference {
     size_t seeds = 0;  ///< with which both arms were run
     std::vector<double> per_seed;
     double mean = 0;
-    Interval interval;  ///< 95 %
+    Interval interval;  ///< 95 %; the bootstrap's, from kSeedsForWinner seeds on t's where wider
     Verdict verdict = Verdict::none;
 };
 
@@ -58,13 +61,14 @@ struct Curve {
 struct ArmSummary {
     std::string name;
     std::vector<int64_t> seeds;
-    std::vector<SettingChange> changes;  ///< from the control
+    std::vector<SettingChange> changes;  ///< from the control; empty without one
     Cost cost;                           ///< mean of the seeds; the peak is their highest
     std::string synthesis;  ///< what it was trained on, as tables; empty without instructions
 };
 
 struct Report {
-    std::vector<ArmSummary> arms;    ///< the first is the control
+    std::vector<ArmSummary> arms;
+    bool control = true;  ///< the first arm is it; else it has no finished run: nothing is compared
     std::vector<Cell> cells;         ///< by set, tag, part and arm
     std::vector<Curve> curves;       ///< of whole tags, in the same order
     std::vector<std::string> notes;  ///< what was left out or kept apart, and why

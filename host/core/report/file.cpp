@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <unistd.h>
 
 namespace samara::host {
@@ -24,6 +25,18 @@ int open_for_append(const std::string& path) {
         throw io_error("cannot open for writing", path);
     }
     return file;
+}
+
+int64_t end_of_last_line(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    int64_t end = 0;
+    for (std::string line; std::getline(in, line) && !in.eof();) {
+        end += static_cast<int64_t>(line.size()) + 1;
+    }
+    if (in.bad() || !in.is_open()) {
+        throw io_error("cannot read", path);
+    }
+    return end;
 }
 
 void write_all(int file, const std::string& bytes, const std::string& path) {

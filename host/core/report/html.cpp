@@ -104,7 +104,7 @@ std::string results(const Report& report, bool parts) {
                         d == nullptr ? "" : points_text(d->interval),
                         fixed(100 * cell.sd, 1),
                         fixed(100 * cell.before, 1),
-                        std::to_string(cell.per_seed.size()),
+                        seeds_text(cell),
                         grouped(cell.relations)});
         if (!parts) {
             rows.back().push_back(fixed(cell.loss, 4));
@@ -280,24 +280,27 @@ std::string report_html(const Report& report, const std::string& title) {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
         "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
         escaped(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1>" +
-        escaped(title) + "</h1>\n<h2>Results</h2>\n" + results(report, false);
-    out += "<p>Difference: accuracy minus that of the control, <b>" +
-           escaped(report.arms.front().name) +
-           "</b>, in percentage points, paired by seed and record. 95 %: bootstrap over records "
-           "and seeds. No verdict below " +
-           std::to_string(kSeedsForWinner) +
-           " seeds. Losses of arms with different objectives do not compare. length r: correlation "
-           "of score and response tokens.</p>\n";
-    out += "<h2>Learning curves</h2>\n" + charts(report) +
-           "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds. Sets that were "
-           "evaluated once have no curve.</p>\n";
+        escaped(title) + "</h1>\n";
+    if (!report.cells.empty()) {
+        out += "<h2>Results</h2>\n" + results(report, false) + "<p>";
+        if (report.control) {
+            const std::string name = "<b>" + escaped(report.arms.front().name) + "</b>";
+            out += difference_text("the control, " + name) + " ";
+        }
+        out +=
+            "Losses of arms with different objectives do not compare. length r: correlation of "
+            "score and response tokens.</p>\n";
+        out += "<h2>Learning curves</h2>\n" + charts(report) +
+               "<p>Accuracy in % by optimizer step; bands: 95 % over records and seeds, by "
+               "bootstrap. Sets that were evaluated once have no curve.</p>\n";
+    }
     if (const std::string parts = results(report, true); !parts.empty()) {
         out += "<h2>Parts</h2>\n" + parts +
                "<p>longer, shorter: pairs whose right response has more, or fewer, tokens than the "
                "wrong one.</p>\n";
     }
     out += "<h2>Cost of one run</h2>\n" + costs(report);
-    if (report.arms.size() > 1) {
+    if (report.control && report.arms.size() > 1) {
         out += "<h2>What the arms change</h2>\n" + settings(report);
     }
     for (const auto& [arms, table] : synthesis_of(report)) {

@@ -42,6 +42,10 @@ std::string to_json(const Row& row) {
 MetricsWriter::MetricsWriter(std::string path) : path_(std::move(path)) {
     file_ = open_for_append(path_);
     offset_ = ::lseek(file_, 0, SEEK_END);
+    // A row that a full disk or a kill cut short would make one broken line with the next.
+    if (offset_ > 0) {
+        truncate(end_of_last_line(path_));
+    }
 }
 
 MetricsWriter::MetricsWriter(std::string path, int64_t bytes) : MetricsWriter(std::move(path)) {

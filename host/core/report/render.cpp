@@ -43,7 +43,7 @@ std::string results_table(const Report& report, bool parts) {
         }
         row.insert(row.end(),
                    {report.arms[cell.arm].name,
-                    std::to_string(cell.per_seed.size()),
+                    seeds_text(cell),
                     grouped(cell.relations),
                     percent(cell.mean),
                     percent(cell.sd),
@@ -169,6 +169,22 @@ std::string points_text(const Interval& interval) {
     return "[" + points_text(interval.low) + ", " + points_text(interval.high) + "]";
 }
 
+std::string seeds_text(const Cell& cell) {
+    const size_t seeds = cell.per_seed.size();
+    const size_t paired = cell.difference ? cell.difference->seeds : seeds;
+    return std::to_string(seeds) +
+           (paired < seeds ? " (" + std::to_string(paired) + " paired)" : "");
+}
+
+std::string difference_text(const std::string& control) {
+    const std::string seeds = std::to_string(kSeedsForWinner);
+    return "Difference: accuracy minus that of " + control +
+           ", percentage points, paired by seed and record; 95 %: bootstrap over records and "
+           "seeds, from " +
+           seeds + " seeds on no narrower than a t-interval over the seeds; no winner below " +
+           seeds + " seeds, or " + std::to_string(kRecordsForWinner) + " records that differ.";
+}
+
 std::vector<std::pair<std::string, std::string>> synthesis_of(const Report& report) {
     std::vector<std::pair<std::string, std::string>> out;
     for (const ArmSummary& arm : report.arms) {
@@ -188,16 +204,20 @@ std::string report_text(const Report& report) {
     if (const std::string parts = results_table(report, true); !parts.empty()) {
         out += "\n" + parts;
     }
-    out += "\nDifference: accuracy minus that of '" + report.arms.front().name +
-           "', percentage points, paired by seed and record; 95 %: bootstrap over records and "
-           "seeds.\n"
-           "length r: correlation of score and response tokens; longer, shorter: pairs whose right "
-           "response has more, or fewer, tokens.\n\n";
+    if (!report.cells.empty()) {
+        out += "\n";
+        if (report.control) {
+            out += difference_text("'" + report.arms.front().name + "'") + "\n";
+        }
+        out +=
+            "length r: correlation of score and response tokens; longer, shorter: pairs whose "
+            "right response has more, or fewer, tokens.\n\n";
+    }
     out += arms_table(report);
     out +=
         "\nSeconds, tokens and tree tokens: of one run (mean of its seeds); peak memory: the "
         "highest.\n";
-    if (report.arms.size() > 1) {
+    if (report.control && report.arms.size() > 1) {
         out += "\nWhat the arms change:\n" + settings_text(report);
     }
     for (const auto& [arms, table] : synthesis_of(report)) {
@@ -240,7 +260,7 @@ std::string report_json(const Report& report) {
                           {"arm", report.arms[curve.arm].name},
                           {"points", points}});
     }
-    return Json{{"control", report.arms.front().name},
+    return Json{{"control", report.control ? Json(report.arms.front().name) : Json()},
                 {"arms", arms},
                 {"results", results},
                 {"curves", curves},

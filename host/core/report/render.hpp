@@ -22,5 +22,9 @@ std::vector<std::pair<std::string, std::string>> synthesis_of(const Report& repo
 /// "+12.5" and "[+1.2, +23.8]": fractions as percentage points.
 std::string points_text(double fraction);
 std::string points_text(const Interval& interval);
+/// "5", or "5 (3 paired)" where the control lacks some of the arm's seeds.
+std::string seeds_text(const Cell& cell);
+/// What the columns of differences are; `control`: its name as the form writes it.
+std::string difference_text(const std::string& control);
 
 }  // namespace samara::host

@@ -25,6 +25,14 @@ Json parse(const std::string& text, const std::string& file) {
     }
 }
 
+std::string absolute_folder(const std::string& folder) {
+    std::string path = fs::absolute(folder).lexically_normal().string();
+    if (path.ends_with('/')) {
+        path.pop_back();
+    }
+    return path;
+}
+
 /// The rows of a JSONL file.  A last line without an end is left out: its writer was killed.
 std::vector<Json> read_rows(const std::string& file) {
     std::vector<Json> rows;
@@ -133,14 +141,24 @@ void read_environment(RunRecord& run) {
     run.synthesis = environment.contains(counts) ? environment.at(counts).dump() : "";
 }
 
+std::vector<IndexedRun> read_index(const std::string& file) {
+    std::vector<IndexedRun> runs;
+    const Json index = parse(read_file(file), file);
+    try {
+        for (const Json& entry : index.at("runs")) {
+            runs.push_back({entry.at("arm"), entry.at("seed"), entry.at("folder")});
+        }
+    } catch (const Json::exception& error) {
+        throw Error(Code::corrupt, std::string("no index of an ablation: ") + error.what(), file);
+    }
+    return runs;
+}
+
 }  // namespace
 
 RunRecord read_run(const std::string& folder) {
     RunRecord run;
-    run.folder = fs::absolute(folder).lexically_normal().string();
-    if (run.folder.ends_with('/')) {
-        run.folder.pop_back();
-    }
+    run.folder = absolute_folder(folder);
     if (!fs::is_regular_file(run.folder + "/config.toml")) {
         throw Error(Code::config,
                     "neither a run nor an ablation lies there",
@@ -168,11 +186,30 @@ RunRecord read_run(const std::string& folder) {
 }
 
 void write_index(const std::string& folder, const std::vector<IndexedRun>& runs) {
+    const std::string index = folder + "/ablation.json";
+    std::vector<IndexedRun> all = runs;
+    if (fs::exists(index)) {
+        for (const IndexedRun& old : read_index(index)) {
+            const bool planned = std::any_of(runs.begin(), runs.end(), [&](const IndexedRun& run) {
+                return run.folder == old.folder;
+            });
+            if (!planned && fs::exists(folder + "/" + old.folder + "/config.toml")) {
+                all.push_back(old);
+            }
+        }
+    }
+    std::map<std::string, size_t> place;  // of an arm: where it stands first
+    for (const IndexedRun& run : all) {
+        place.try_emplace(run.arm, place.size());
+    }
+    std::sort(all.begin(), all.end(), [&](const IndexedRun& a, const IndexedRun& b) {
+        return std::pair(place[a.arm], a.seed) < std::pair(place[b.arm], b.seed);
+    });
     Json list = Json::array();
-    for (const IndexedRun& run : runs) {
+    for (const IndexedRun& run : all) {
         list.push_back({{"arm", run.arm}, {"seed", run.seed}, {"folder", run.folder}});
     }
-    atomic_write(folder + "/ablation.json", Json({{"runs", list}}).dump(2) + "\n");
+    atomic_write(index, Json({{"runs", list}}).dump(2) + "\n");
 }
 
 std::vector<RunRecord> read_runs(const std::vector<std::string>& folders) {
@@ -183,13 +220,16 @@ std::vector<RunRecord> read_runs(const std::vector<std::string>& folders) {
             runs.push_back(read_run(folder));
             continue;
         }
-        const Json list = parse(read_file(index), index);
-        for (const Json& entry : list.at("runs")) {
-            const std::string path = folder + "/" + entry.at("folder").get<std::string>();
+        for (const IndexedRun& entry : read_index(index)) {
+            const std::string path = folder + "/" + entry.folder;
             if (fs::exists(path + "/config.toml")) {
                 runs.push_back(read_run(path));
-                runs.back().arm = entry.at("arm");
+            } else {  // kept: which arm is the control must not depend on what has begun
+                runs.emplace_back();
+                runs.back().folder = absolute_folder(path);
+                runs.back().seed = entry.seed;
             }
+            runs.back().arm = entry.arm;
         }
     }
     return runs;

@@ -42,9 +42,9 @@ struct RunRecord {
     std::string folder;
     std::string arm;  ///< "" outside an ablation
     int64_t seed = 0;
-    bool finished = false;  ///< else only config and folder are set
+    bool finished = false;  ///< else only folder, arm, seed and config are set
     int64_t step = 0;       ///< of the model that the run left: the last, or the best ([best])
-    std::map<std::string, std::string> config;   ///< settings_of(config.toml)
+    std::map<std::string, std::string> config;   ///< settings_of(config.toml); empty: not begun
     std::map<std::string, std::string> plugins;  ///< id -> SHA-256
     std::map<std::string, std::string> data;     ///< "train", "eval NAME" -> key of its groups
     std::map<std::string, std::string> facts;    ///< samara, libtorch, cpu, fp32_route, threads
@@ -63,11 +63,13 @@ struct IndexedRun {
     int64_t seed = 0;
     std::string folder;  ///< relative to the index
 };
-/// ablation.json: the order of the arms, which their folders' names do not tell.
+/// ablation.json: the order of the arms, which their folders' names do not tell.  Runs of an
+/// earlier index that are still there stay in it, behind `runs`: other seeds, or arms of another
+/// file.
 void write_index(const std::string& folder, const std::vector<IndexedRun>& runs);
 
 /// The runs of each folder: those of an ablation's index, or the one run that the folder is.
-/// A run of the index that has not begun is left out.  Throws as read_run.
+/// A run of the index that has not begun is kept, without a config.  Throws as read_run.
 std::vector<RunRecord> read_runs(const std::vector<std::string>& folders);
 
 }  // namespace samara::host

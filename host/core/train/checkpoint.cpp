@@ -138,6 +138,10 @@ void save_checkpoint(const std::string& run_folder,
     }
 }
 
+bool has_checkpoint(const std::string& run_folder) {
+    return !all_checkpoints(run_folder).empty();
+}
+
 std::optional<Checkpoint> newest_checkpoint(const std::string& run_folder) {
     std::vector<fs::path> found = all_checkpoints(run_folder);
     for (auto path = found.rbegin(); path != found.rend(); ++path) {

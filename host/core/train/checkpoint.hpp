@@ -25,6 +25,9 @@ void save_checkpoint(const std::string& run_folder,
                      const std::vector<NamedTensor>& tensors,
                      int64_t keep);
 
+/// Whether there is one, sound or not.
+bool has_checkpoint(const std::string& run_folder);
+
 /// The newest checkpoint whose files agree with its manifest; damaged ones are skipped with a
 /// warning. Throws Error(Code::corrupt) when there are some and none is sound.
 std::optional<Checkpoint> newest_checkpoint(const std::string& run_folder);

@@ -75,14 +75,15 @@ bool Trainer::evaluate(const EvalSet& set) {
     return true;
 }
 
+bool Trainer::due(const EvalSet& set) const {
+    const bool regular = set.every_steps > 0 && step_ % set.every_steps == 0;
+    return step_ == total_ || (step_ == 0 ? set.on_start : regular);
+}
+
 bool Trainer::evaluate_due() {
     for (; next_eval_ < evals_.size(); ++next_eval_) {
-        const EvalSet& set = evals_[next_eval_];
-        const bool regular = set.every_steps > 0 && step_ % set.every_steps == 0;
-        if (step_ == total_ || (step_ == 0 ? set.on_start : regular)) {
-            if (!evaluate(set)) {
-                return false;
-            }
+        if (due(evals_[next_eval_]) && !evaluate(evals_[next_eval_])) {
+            return false;
         }
     }
     return true;

@@ -133,6 +133,32 @@ Data prepare_all(const Plan& plan,
     return data;
 }
 
+/// A run that goes on with other plugins or data would leave one model of two experiments.
+void check_same(const Json& was, const Json& now, const std::string& file) {
+    const auto differs = [&](const char* list, const char* field, const std::string& what) {
+        for (const auto& [name, one] : now.at(list).items()) {
+            if (was.contains(list) && was[list].contains(name) &&
+                was[list][name].value(field, "") != one.value(field, "")) {
+                throw Error(Code::corrupt,
+                            "the run was begun with another " + what + " '" + name + "': " + field +
+                                " was " + was[list][name].value(field, "") + ", now " +
+                                one.value(field, ""),
+                            file,
+                            "restore it, or start the run anew in another [run] output");
+            }
+        }
+    };
+    differs("plugins", "sha256", "build of plugin");
+    differs("data", "cache_key", "version of the data");
+    for (const char* key : {"samara", "libtorch", "threads", "fp32_route", "cpu"}) {
+        if (was.contains(key) && now.contains(key) && was[key] != now[key]) {
+            log::warning(std::string("the run was begun with another ") + key + ", " +
+                         was[key].dump() + ", now " + now[key].dump() +
+                         ": its bytes are not those of an uninterrupted run");
+        }
+    }
+}
+
 void write_environment(const RunFolder& folder,
                        const Plan& plan,
                        const Registry& registry,
@@ -146,6 +172,9 @@ void write_environment(const RunFolder& folder,
     environment["model"] = model.facts();
     environment["plugins"] = plugins_of(plan, registry);
     environment["data"] = data.summary;
+    if (const Json was = folder.environment(); !was.is_null() && has_checkpoint(folder.path())) {
+        check_same(was, environment, folder.path() + "/environment.json");
+    }
     folder.write("environment.json", environment.dump(2) + "\n");
 }
 
@@ -216,6 +245,7 @@ void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
 }  // namespace
 
 void check_plan(const Plan& plan, const Registry& registry) {
+    check_device(plan);
     std::vector<std::string> tags =
         Synthesis(plan.instructions, plan.synthesizers, registry, {}).tags();
     for (const EvalSpec& spec : plan.evals) {
@@ -316,29 +346,28 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
                         data.tags,
                         reference_key);
         trainer.resume();
-        const bool finished = trainer.run();
+        const std::optional<int64_t> last = trainer.run();
         folder.flush();
         result.steps = trainer.step();
-        if (!finished) {
+        if (!last) {
             result.preempted = true;
             return result;
         }
 
         // ---- the result: a Hugging Face folder that appears whole or not at all ----
-        const int64_t last = trainer.settle();
-        if (last != trainer.step()) {
+        if (*last != trainer.step()) {
             result.notes.push_back("best " + plan.best_metric + ": " +
                                    std::to_string(trainer.best().value()) + " at step " +
-                                   std::to_string(last) + ", whose weights are saved");
+                                   std::to_string(*last) + ", whose weights are saved");
         }
         AtomicFolder out(result.model_folder);
         models.policy->save(out.path());
         out.publish();
-        result.changes = changes_of(folder.path(), data.evals, data.tags, last);
+        result.changes = changes_of(folder.path(), data.evals, data.tags, *last);
         Json done = {{"steps", trainer.step()}, {"changes", to_json(result.changes)}};
         if (trainer.best().step()) {
             done["best"] = {
-                {"metric", plan.best_metric}, {"step", last}, {"value", trainer.best().value()}};
+                {"metric", plan.best_metric}, {"step", *last}, {"value", trainer.best().value()}};
         }
         folder.write("done.json", done.dump(2) + "\n");
         return result;

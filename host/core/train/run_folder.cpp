@@ -1,6 +1,7 @@
 // The run folder on disk; see run_folder.hpp.
 #include "core/train/run_folder.hpp"
 
+#include "core/config/config.hpp"
 #include "core/store/files.hpp"
 #include "runtime/error.hpp"
 
@@ -8,7 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <sstream>
+#include <map>
 #include <sys/file.h>
 #include <unistd.h>
 #include <vector>
@@ -18,23 +19,19 @@ namespace fs = std::filesystem;
 namespace samara::host {
 namespace {
 
-// The first lines in which two resolved configurations differ, for a message.
+// What differs between two resolved configurations, for a message; empty: they are one run, which
+// may have been moved.
 std::string difference(const std::string& was, const std::string& now) {
-    std::istringstream a(was), b(now);
-    std::string x, y, out;
-    int shown = 0;
-    while (shown < 3) {
-        const bool more_a = static_cast<bool>(std::getline(a, x)),
-                   more_b = static_cast<bool>(std::getline(b, y));
-        if (!more_a && !more_b) {
-            break;
-        }
-        x = more_a ? x : "";
-        y = more_b ? y : "";
-        if (x != y) {
-            out += (out.empty() ? "" : "; ") + std::string("was `") + x + "`, now `" + y + "`";
-            ++shown;
-        }
+    std::map<std::string, std::string> a = settings_of(was), b = settings_of(now);
+    std::vector<SettingChange> changes = differences(a, b);
+    if (a["run.seed"] != b["run.seed"]) {
+        changes.insert(changes.begin(), {"run.seed", a["run.seed"], b["run.seed"]});
+    }
+    std::string out;
+    for (const SettingChange& change : changes) {
+        out += (out.empty() ? "" : "; ") + change.key + " was " +
+               (change.was.empty() ? "not set" : change.was) + ", now " +
+               (change.is.empty() ? "not set" : change.is);
     }
     return out;
 }
@@ -85,11 +82,10 @@ RunFolder::RunFolder(const Plan& plan, bool resume)
                         path_,
                         "continue it with --resume, or choose another [run] output");
         }
-        if (was != plan.resolved) {
+        if (const std::string changed = difference(was, plan.resolved); !changed.empty()) {
             ::close(lock_);
             throw Error(Code::corrupt,
-                        "the folder holds a run of another configuration: " +
-                            difference(was, plan.resolved),
+                        "the folder holds a run of another configuration: " + changed,
                         config,
                         "restore the configuration, or choose another [run] output");
         }

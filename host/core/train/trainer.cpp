@@ -230,13 +230,26 @@ std::vector<NamedTensor> Trainer::weights() const {
     return tensors;
 }
 
-int64_t Trainer::settle() {
-    if (!best_.step()) {
-        return step_;
+// A set without every_steps is not evaluated where a run ends early, nor at the best step.
+std::optional<int64_t> Trainer::settle() {
+    const int64_t end = step_;
+    if (best_.step()) {
+        std::vector<NamedTensor> tensors = weights();
+        best_.restore(tensors);
+        step_ = *best_.step();  // evaluations are of the step of their weights
     }
-    std::vector<NamedTensor> tensors = weights();
-    best_.restore(tensors);
-    return *best_.step();
+    const int64_t left = step_;
+    bool whole = true;
+    for (; whole && next_eval_ < 2 * evals_.size(); next_eval_ += whole ? 1 : 0) {
+        const EvalSet& set = evals_[next_eval_ - evals_.size()];
+        whole = due(set) || evaluate(set);
+    }
+    step_ = end;
+    if (!whole) {
+        save();
+        return std::nullopt;
+    }
+    return left;
 }
 
 void Trainer::save() {
@@ -295,9 +308,9 @@ std::string Trainer::why_stop() const {
                              : source_.stop_reason();
 }
 
-bool Trainer::run() {
+std::optional<int64_t> Trainer::run() {
     try {
-        return loop();
+        return loop() ? settle() : std::nullopt;
     } catch (const std::exception& error) {
         const std::string what = out_of_memory(error);
         if (what.empty()) {

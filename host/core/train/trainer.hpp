@@ -44,11 +44,10 @@ public:
 
     /// Continues from the newest sound checkpoint, if there is one.  Call once, before run().
     void resume();
-    /// Evaluates, trains and evaluates again.  False: cancelled; the state is saved.
-    /// Out of memory is Error(Code::memory) that names the micro-batch.
-    bool run();
-    /// Puts the best weights back, if the run keeps them; the step whose weights the model has.
-    int64_t settle();
+    /// Evaluates, trains, puts the best weights back if the run keeps them, and evaluates what
+    /// these weights were not evaluated on.  Returns their step; nothing: cancelled, and the state
+    /// is saved.  Out of memory is Error(Code::memory) that names the micro-batch.
+    std::optional<int64_t> run();
     [[nodiscard]] const Best& best() const { return best_; }
 
     [[nodiscard]] int64_t step() const { return step_; }
@@ -60,7 +59,9 @@ private:
     [[nodiscard]] Scored score(const std::vector<const Group*>& groups);
     [[nodiscard]] std::optional<Scored> gather(
         const std::vector<std::vector<const Group*>>& batches);
-    bool loop();        ///< run(), but for the words about memory
+    bool loop();  ///< false: cancelled
+    std::optional<int64_t> settle();
+    [[nodiscard]] bool due(const EvalSet& set) const;  ///< at this step, while the run goes on
     bool train_step();  ///< false: cancelled before the update; nothing has changed
     [[nodiscard]] std::string why_stop() const;
     bool evaluate_due();  ///< false: cancelled
@@ -84,7 +85,9 @@ private:
     Best best_;
     double beta_ = 1.0;
     int64_t per_epoch_ = 0, total_ = 0, step_ = 0;
-    size_t next_eval_ = 0;  ///< evaluation sets already done at this step: part of the state
+    /// Evaluation sets already done at this step, and after them those of settle(): part of the
+    /// state.
+    size_t next_eval_ = 0;
     double seconds_ = 0;      ///< of training steps in this process
     double all_seconds_ = 0;  ///< with the sampling before them
     double tokens_ = 0;       ///< real tokens of those steps

@@ -101,16 +101,16 @@ static const struct later_plugin plugin = {{
                                                sizeof(struct later_plugin),
                                                "test.larger",
 #elif defined(OLD_HOST_VIEW)
-                                                sizeof(samara_plugin),
-                                                "test.old_host_view",
+                                               sizeof(samara_plugin),
+                                               "test.old_host_view",
 #else
-                                                sizeof(samara_plugin),
-                                                "test.variant",
+                                               sizeof(samara_plugin),
+                                               "test.variant",
 #endif
 #if defined(NEWER_KIND)
                                                "objective/9",
 #else
-                                                "objective/1",
+                                               "objective/1",
 #endif
                                                "1.0.0",
                                                "Apache-2.0",
@@ -122,8 +122,8 @@ static const struct later_plugin plugin = {{
                                                1,
                                                params,
 #else
-                                                0,
-                                                params,
+                                               0,
+                                               params,
 #endif
                                                &table},
                                            {1, 2}};
@@ -134,13 +134,13 @@ SAMARA_EXPORT const samara_entry samara_plugin_entry = {sizeof(samara_entry),
 #if defined(WRONG_MAGIC)
                                                         SAMARA_MAGIC + 1,
 #else
-                                                         SAMARA_MAGIC,
+                                                        SAMARA_MAGIC,
 #endif
 #if defined(WRONG_ABI)
                                                         (uint64_t)7 << 32,
 #else
-                                                         SAMARA_ABI + 3, /* a later minor version is
-                                                                            no reason to refuse */
+                                                        SAMARA_ABI + 3, /* a later minor version is
+                                                                           no reason to refuse */
 #endif
                                                         1,
                                                         list};
