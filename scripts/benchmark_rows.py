@@ -112,7 +112,7 @@ def main(sources, output):
         theirs = [row for of, row in hh if of == part]
         if part in JUDGED:
             ours, theirs = first_of_each_prompt(ours), first_of_each_prompt(theirs)
-        theirs = theirs[:JUDGED.get(part, 2 * len(ours)) - len(ours)]
+        theirs = theirs[:max(0, JUDGED.get(part, 2 * len(ours)) - len(ours))]
         rows += [row for pair in zip(ours, theirs) for row in pair] + theirs[len(ours):]  # in turn
     parts["llmbar"] = [row for row in llmbar_rows(sorted(sources.glob("llmbar_*.json"))) if short(row, LONGEST_OF_OTHERS)]
     parts["oasst"] = [row for row in oasst_rows(sources / "oasst_en_100_tree.jsonl") if short(row, LONGEST_OF_OTHERS)]

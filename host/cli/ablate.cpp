@@ -45,16 +45,12 @@ State state_of(const PlannedRun& run, std::vector<Problem>& problems) {
     if (!fs::exists(folder + "/config.toml") || (!done && !fs::exists(folder + "/metrics.jsonl"))) {
         return State::fresh;
     }
-    std::string what = "the folder holds a run of another configuration";
-    const std::vector<SettingChange> changes = differences(
-        settings_of(read_file(folder + "/config.toml")), settings_of(run.plan.resolved));
-    for (const SettingChange& change : changes) {
-        what += "; " + change.key + " was " + (change.was.empty() ? "not set" : change.was) +
-                ", now " + (change.is.empty() ? "not set" : change.is);
-    }
-    if (!changes.empty()) {
-        problems.push_back(
-            {Code::corrupt, what, folder, "move the folder away, or choose another output"});
+    const std::string changed = other_run(read_file(folder + "/config.toml"), run.plan.resolved);
+    if (!changed.empty()) {
+        problems.push_back({Code::corrupt,
+                            "the folder holds a run of another configuration: " + changed,
+                            folder,
+                            "move the folder away, or choose another output"});
         return State::failed;
     }
     return done ? State::done : State::unfinished;
@@ -206,7 +202,12 @@ private:
 
     // From a run that is done: what it recorded, of all its starts, or what its process took.
     void learn(size_t r, double seconds, double peak_bytes) {
-        const Cost cost = read_run(runs_[r].plan.output).cost;
+        Cost cost;
+        try {
+            cost = read_run(runs_[r].plan.output).cost;
+        } catch (const Error& error) {
+            log::warning(error.what());  // the report needs the file, the other runs do not
+        }
         Need& need = needs_[runs_[r].arm];
         need.seconds += std::max(seconds, cost.seconds);
         need.peak_bytes = std::max({need.peak_bytes, peak_bytes, cost.peak_bytes});

@@ -406,6 +406,16 @@ TEST_CASE("Arms may change plugins and data by their settings, but not behind th
     for (size_t r = 3; r < 6; ++r) {
         runs[r].facts["libtorch"] = "3";
     }
+    // Two builds of a plugin are compared where the arms load different files, else not.
+    std::vector<RunRecord> builds = two_arms(3);
+    for (size_t r = 3; r < 6; ++r) {
+        builds[r].plugins["samara.mapl"] = "eeee";
+    }
+    CHECK_FALSE(compare_runs(builds).cells[1].difference);
+    for (size_t r = 3; r < 6; ++r) {
+        builds[r].config["plugins.load"] = "[\"new.so\"]";
+    }
+    CHECK(compare_runs(builds).cells[1].difference);
     const Report versions = compare_runs(runs);
     CHECK(versions.arms.size() == 2);
     CHECK_FALSE(versions.cells[1].difference);

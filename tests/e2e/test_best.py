@@ -1,8 +1,12 @@
 """The best weights by a metric, early stop, and both across a stopped and continued run; metrics that do not exist."""
 import json
+import os
 import shutil
+import signal
+import subprocess
+import time
 
-from support import Case, main, rows, samara, tiny_model
+from support import SAMARA, Case, main, rows, samara, tiny_model
 from test_dpo import CONFIG, SMALL, token_rows
 
 MORE = """
@@ -98,7 +102,7 @@ class Best(Case):
         # What was done is what the longer run did up to there; then the saved weights are evaluated on what they were not.
         samara("run", self.config("long"), env=self.env)
         short, long = ((self.folder / n / "metrics.jsonl").read_text().splitlines() for n in ("out", "long"))
-        behind = [json.loads(row) for row in short[-2:] if json.loads(row).get("eval") in ("other", "late")]
+        behind = [json.loads(row) for row in short[-2:] if json.loads(row).get("eval") in ("other", "late") and json.loads(row)["step"] == best]
         self.assertEqual([(row["eval"], row["step"]) for row in behind], ([("other", best)] if best % 2 else []) + [("late", best)])
         short = short[:-len(behind)]
         self.assertEqual(long[:len(short)], short)
@@ -131,6 +135,34 @@ class Best(Case):
                 for name in compared:
                     self.assertEqual((cut / name).read_bytes(), (self.folder / "whole" / name).read_bytes(), (step, later, name))
                 shutil.rmtree(cut)
+
+    def test_a_run_stopped_among_its_last_evaluations_ends_with_the_same_bytes(self):
+        lines = (self.folder / "held.jsonl").read_text().splitlines()
+        (self.folder / "many.jsonl").write_text("".join(
+            json.dumps({**json.loads(line), "id": f"{n}-{m}"}) + "\n" for m in range(60) for n, line in enumerate(lines)))
+        def config(name):
+            path = self.config(name, patience=2)
+            late = f'name = "late"\npath = "{self.folder / "held.jsonl"}"\n'
+            self.assertIn(late, path.read_text())
+            path.write_text(path.read_text().replace(late, f'name = "late"\npath = "{self.folder / "many.jsonl"}"\non_start = "skip"\n'))
+            return path
+        samara("run", config("whole"), env=self.env)
+        stopped = 0
+        for trial in range(6):
+            name = f"cut-{trial}"
+            process = subprocess.Popen([SAMARA, "run", config(name)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                       env={**os.environ, **self.env})
+            for line in process.stderr:
+                if "ended at step" in line:
+                    break
+            time.sleep(0.03 * trial)
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
+            stopped += process.returncode == 75
+            samara("run", self.folder / f"{name}.toml", "--resume", env=self.env)
+            for file in ("metrics.jsonl", "model/model.safetensors", "done.json"):
+                self.assertEqual((self.folder / name / file).read_bytes(), (self.folder / "whole" / file).read_bytes(), (trial, file))
+        self.assertGreaterEqual(stopped, 2)
 
     def test_a_metric_that_does_not_exist_is_refused_before_work_with_those_that_do(self):
         done = samara("run", self.config("a", "held-out/accuracy/bose"), env=self.env, check=False)

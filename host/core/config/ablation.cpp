@@ -11,6 +11,17 @@
 namespace samara::host {
 namespace {
 
+void add_once(const Error& error, std::vector<Problem>& found) {
+    for (const Problem& problem : error.problems()) {
+        const bool known = std::any_of(found.begin(), found.end(), [&](const Problem& other) {
+            return other.where == problem.where && other.what == problem.what;
+        });
+        if (!known) {
+            found.push_back(problem);
+        }
+    }
+}
+
 // Loads the plan of one run; what is wrong is added to `found`, each problem once.
 std::optional<PlannedRun> plan_run(const Ablation& ablation,
                                    const Arm& arm,
@@ -43,14 +54,7 @@ std::optional<PlannedRun> plan_run(const Ablation& ablation,
         run.plan = load_plan(ablation.base, run.set, registry, places).plan;
         return run;
     } catch (const Error& error) {
-        for (const Problem& problem : error.problems()) {
-            const bool known = std::any_of(found.begin(), found.end(), [&](const Problem& other) {
-                return other.where == problem.where && other.what == problem.what;
-            });
-            if (!known) {
-                found.push_back(problem);
-            }
-        }
+        add_once(error, found);
         return std::nullopt;
     }
 }
@@ -72,8 +76,8 @@ std::vector<PlannedRun> plan_runs(Ablation& ablation,
             try {
                 ablation.output =
                     load_plan(ablation.base, set, *registry, places).plan.output + "-ablation";
-            } catch (const Error&) {
-                // plan_run says it, with the problems of the other arms
+            } catch (const Error& error) {
+                add_once(error, found);  // thrown below, with the problems of the other arms
             }
         }
         for (const int64_t seed : ablation.seeds) {

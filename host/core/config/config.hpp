@@ -37,6 +37,9 @@ struct SettingChange {
 /// arm apart, do not count.
 std::vector<SettingChange> differences(const std::map<std::string, std::string>& was,
                                        const std::map<std::string, std::string>& is);
+/// What makes two resolved configurations two runs, "KEY was X, now Y; ...": all but run.output,
+/// since a run may be moved.  Empty: one run.
+std::string other_run(const std::string& was, const std::string& is);
 
 /// Refuses objective tags that no synthesizer of the run emits.  Called when the synthesizers
 /// exist, because only they know their tags.  Throws Error(Code::config) with all problems.

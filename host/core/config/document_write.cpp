@@ -124,4 +124,19 @@ std::vector<SettingChange> differences(const std::map<std::string, std::string>&
     return changes;
 }
 
+std::string other_run(const std::string& was, const std::string& is) {
+    std::map<std::string, std::string> a = settings_of(was), b = settings_of(is);
+    std::vector<SettingChange> changes = differences(a, b);
+    if (a["run.seed"] != b["run.seed"]) {
+        changes.insert(changes.begin(), {"run.seed", a["run.seed"], b["run.seed"]});
+    }
+    std::string out;
+    for (const SettingChange& change : changes) {
+        out += (out.empty() ? "" : "; ") + change.key + " was " +
+               (change.was.empty() ? "not set" : change.was) + ", now " +
+               (change.is.empty() ? "not set" : change.is);
+    }
+    return out;
+}
+
 }  // namespace samara::host

@@ -42,7 +42,7 @@ struct DataSpec {
 struct EvalSpec {
     std::string name;
     DataSpec data;                ///< inherits the run's [data] but for path and prompt control
-    int64_t every_steps = 0;      ///< 0: before the first and after the last step only
+    int64_t every_steps = 0;      ///< 0: before the first step and at the run's end only
     bool on_start = true;         ///< false: not before the first step
     std::vector<std::string> by;  ///< fields of the rows, whose values are reported apart
     std::string by_where;         ///< file:line:column

@@ -142,7 +142,8 @@ Section eval_section() {
                   "JSONL file, relative to this file; read with the settings of [data]"),
              count("every_steps",
                    "0",
-                   "also every so many steps; 0: before the first and after the last step only"),
+                   "also every so many steps; 0: before the first step and with the weights that "
+                   "the run leaves"),
              choice("on_start",
                     "\"evaluate\"",
                     "evaluate|skip",

@@ -129,6 +129,11 @@ std::vector<ArmRuns> group_arms(const std::vector<RunRecord>& runs,
                     runs.empty() ? "" : runs.front().folder,
                     "continue them first: samara run --resume, or samara ablate");
     }
+    for (ArmRuns& arm : arms) {
+        std::stable_sort(arm.runs.begin(),
+                         arm.runs.end(),
+                         [](const RunRecord* a, const RunRecord* b) { return a->seed < b->seed; });
+    }
     say_rounding(arms, notes);
     return arms;
 }
@@ -155,9 +160,14 @@ bool control_first(const std::vector<RunRecord>& runs,
 std::vector<std::string> why_not_compared(const ArmRuns& a, const ArmRuns& b) {
     const RunRecord &x = *a.runs.front(), &y = *b.runs.front();
     std::vector<std::string> out;
-    add_different(x.plugins, y.plugins, "the file of plugin ", out);
-    add_different(versions(x), versions(y), "version of ", out);
     const auto changes = differences(x.config, y.config);
+    // Arms that load other files compare these: that is what they change.
+    if (std::none_of(changes.begin(), changes.end(), [](const SettingChange& change) {
+            return change.key.starts_with("plugins.");
+        })) {
+        add_different(x.plugins, y.plugins, "the file of plugin ", out);
+    }
+    add_different(versions(x), versions(y), "version of ", out);
     const bool by_config =
         std::any_of(changes.begin(), changes.end(), [](const SettingChange& change) {
             for (const char* head :

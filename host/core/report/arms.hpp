@@ -8,7 +8,7 @@
 
 namespace samara::host {
 
-/// Runs that differ in their seed alone, by ascending place in the input; never empty.
+/// Runs that differ in their seed alone, by ascending seed; never empty.
 struct ArmRuns {
     std::string name;
     std::vector<const RunRecord*> runs;

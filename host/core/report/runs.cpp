@@ -202,8 +202,8 @@ void write_index(const std::string& folder, const std::vector<IndexedRun>& runs)
     for (const IndexedRun& run : all) {
         place.try_emplace(run.arm, place.size());
     }
-    std::sort(all.begin(), all.end(), [&](const IndexedRun& a, const IndexedRun& b) {
-        return std::pair(place[a.arm], a.seed) < std::pair(place[b.arm], b.seed);
+    std::stable_sort(all.begin(), all.end(), [&](const IndexedRun& a, const IndexedRun& b) {
+        return place[a.arm] < place[b.arm];
     });
     Json list = Json::array();
     for (const IndexedRun& run : all) {

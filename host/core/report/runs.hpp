@@ -64,8 +64,8 @@ struct IndexedRun {
     std::string folder;  ///< relative to the index
 };
 /// ablation.json: the order of the arms, which their folders' names do not tell.  Runs of an
-/// earlier index that are still there stay in it, behind `runs`: other seeds, or arms of another
-/// file.
+/// earlier index that are still there stay in it, behind those of their arm: other seeds, or arms
+/// of another file.
 void write_index(const std::string& folder, const std::vector<IndexedRun>& runs);
 
 /// The runs of each folder: those of an ablation's index, or the one run that the folder is.

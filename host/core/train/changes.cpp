@@ -122,7 +122,7 @@ std::vector<ChangeRow> changes_of(const std::string& run_folder,
     const std::vector<Json> metrics = read_rows(run_folder + "/metrics.jsonl");
     for (const EvalSet& set : sets) {
         if (!std::filesystem::exists(gaps_file(run_folder, set.name, last))) {
-            continue;  // the best step is not one of this set's
+            continue;  // no preference in it is scored
         }
         // Without on_start nothing is known of before: the end stands in for the pairing.
         const std::vector<Json> before = read_rows(

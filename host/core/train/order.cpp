@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace samara::host {
 
@@ -17,26 +18,51 @@ int64_t total_steps(const Plan& plan, size_t groups) {
     return plan.max_steps > 0 ? plan.max_steps : static_cast<int64_t>(std::ceil(by_epochs - 1e-9));
 }
 
+namespace {
+
+std::vector<size_t> slice(const std::vector<size_t>& order, int64_t per_batch, int64_t batch) {
+    const auto n = static_cast<int64_t>(order.size()), per_epoch = (n + per_batch - 1) / per_batch;
+    const int64_t begin = batch % per_epoch * per_batch;
+    return {order.begin() + begin, order.begin() + std::min(n, begin + per_batch)};
+}
+
 // A permutation per epoch, so the order depends on seed and number alone.
+std::vector<size_t> order_of(size_t items, bool in_file_order, uint64_t seed, int64_t epoch) {
+    std::vector<size_t> order(items);
+    std::iota(order.begin(), order.end(), size_t{0});
+    if (!in_file_order) {
+        const std::vector<int64_t> drawn = permutation(static_cast<int64_t>(items), seed, epoch);
+        order.assign(drawn.begin(), drawn.end());
+    }
+    return order;
+}
+
+}  // namespace
+
 std::vector<size_t> positions_of_batch(size_t items,
                                        int64_t per_batch,
                                        bool in_file_order,
                                        uint64_t seed,
                                        int64_t batch) {
-    const auto n = static_cast<int64_t>(items), per_epoch = (n + per_batch - 1) / per_batch;
-    const int64_t begin = batch % per_epoch * per_batch;
-    const std::vector<int64_t> order =
-        in_file_order ? std::vector<int64_t>() : permutation(n, seed, batch / per_epoch);
-    std::vector<size_t> out;
-    for (int64_t i = begin; i < std::min(n, begin + per_batch); ++i) {
-        out.push_back(static_cast<size_t>(order.empty() ? i : order[static_cast<size_t>(i)]));
-    }
-    return out;
+    const int64_t epoch = batch / ((static_cast<int64_t>(items) + per_batch - 1) / per_batch);
+    return slice(order_of(items, in_file_order, seed, epoch), per_batch, batch);
 }
 
-std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step) {
-    return positions_of_batch(
-        groups, plan.groups_per_step, plan.data.order == "file", plan.seed, step);
+std::vector<size_t> positions_of_step(const Plan& plan, const Kept& kept, int64_t step) {
+    const std::vector<size_t>& places = kept.places;
+    const int64_t epoch = step / steps_per_epoch(plan, places.size());
+    std::vector<size_t> order =
+        order_of(kept.prepared, plan.data.order == "file", plan.seed, epoch);
+    if (places.size() < kept.prepared) {
+        std::erase_if(order, [&](size_t place) {
+            return !std::binary_search(places.begin(), places.end(), place);
+        });
+        for (size_t& place : order) {
+            place = static_cast<size_t>(std::lower_bound(places.begin(), places.end(), place) -
+                                        places.begin());
+        }
+    }
+    return slice(order, plan.groups_per_step, step);
 }
 
 std::vector<std::vector<size_t>> pack(std::span<const int64_t> tree_tokens, int64_t budget) {

@@ -21,8 +21,14 @@ std::vector<size_t> positions_of_batch(size_t items,
                                        bool in_file_order,
                                        uint64_t seed,
                                        int64_t batch);
-/// The same of the groups of one step.
-std::vector<size_t> positions_of_step(const Plan& plan, size_t groups, int64_t step);
+/// The groups that are left of those prepared when tags without weight are gone.  The order is that
+/// of all prepared: arms that drop different tags train on the same records at about the same time.
+struct Kept {
+    size_t prepared = 0;
+    std::vector<size_t> places;  ///< among those prepared; ascending
+};
+/// Positions of the groups of one step, among those kept.
+std::vector<size_t> positions_of_step(const Plan& plan, const Kept& kept, int64_t step);
 
 /// Indices, in order, cut into batches of at most `budget` tree tokens; a count above the budget
 /// stands alone.  Never reorders: the split must not change which groups a step holds.

@@ -33,6 +33,7 @@ using Json = nlohmann::ordered_json;
 /// Everything prepared before a model is loaded.
 struct Data {
     std::vector<Group> train;
+    Kept kept;                   ///< which of the prepared groups `train` has
     std::vector<Group> prompts;  ///< one candidate without a response in each
     std::vector<EvalSet> evals;
     std::vector<std::string> tags;
@@ -159,12 +160,11 @@ void check_same(const Json& was, const Json& now, const std::string& file) {
     }
 }
 
-void write_environment(const RunFolder& folder,
-                       const Plan& plan,
-                       const Registry& registry,
-                       const RunOptions& options,
-                       const LanguageModel& model,
-                       const Data& data) {
+Json environment_of(const Plan& plan,
+                    const Registry& registry,
+                    const RunOptions& options,
+                    const LanguageModel& model,
+                    const Data& data) {
     Json environment = {{"threads", at::get_num_threads()}};
     for (const auto& [key, value] : options.environment) {
         environment[key] = value;
@@ -172,10 +172,7 @@ void write_environment(const RunFolder& folder,
     environment["model"] = model.facts();
     environment["plugins"] = plugins_of(plan, registry);
     environment["data"] = data.summary;
-    if (const Json was = folder.environment(); !was.is_null() && has_checkpoint(folder.path())) {
-        check_same(was, environment, folder.path() + "/environment.json");
-    }
-    folder.write("environment.json", environment.dump(2) + "\n");
+    return environment;
 }
 
 /// Pairs of one response under two prompts say nothing of which response is likelier: alone they
@@ -220,7 +217,17 @@ void warn_of_large_groups(const Plan& plan,
 /// scored.
 void settle_groups(const Plan& plan, const Objectives& objectives, Data& data) {
     data.prompts = take_prompts(data.train);
+    std::vector<int64_t> records;
+    for (const Group& group : data.train) {
+        records.push_back(group.record);
+    }
     drop_tags(data.train, objectives.dead_tags());
+    data.kept.prepared = records.size();
+    for (size_t place = 0; data.kept.places.size() < data.train.size(); ++place) {
+        if (records[place] == data.train[data.kept.places.size()].record) {
+            data.kept.places.push_back(place);
+        }
+    }
     const bool preferences = objectives.sees(Side::preferences);
     for (EvalSet& set : data.evals) {
         set.prompts = take_prompts(set.groups);
@@ -304,7 +311,12 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
                                 *registry.find(plan.optimizer.id), plan.optimizer.params, hooks),
                             models.parameters);
         warn_of_large_groups(plan, *models.policy, data.train);
-        write_environment(folder, plan, registry, options, *models.policy, data);
+        const Json environment = environment_of(plan, registry, options, *models.policy, data);
+        if (has_checkpoint(folder.path())) {
+            check_same(folder.environment(), environment, folder.path() + "/environment.json");
+        } else {
+            folder.write("environment.json", environment.dump(2) + "\n");
+        }
         for (const auto& [key, value] : models.policy->facts()) {
             result.notes.push_back(key + ": " + value);
         }
@@ -320,7 +332,8 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
             references.emplace(options.cache_folder + "/reference",
                                key_of(reference),
                                [](const std::string& text) { log::warning(text); });
-            attach_references(plan, reference, *references, data.train, data.evals, options);
+            attach_references(
+                plan, reference, *references, data.train, data.kept, data.evals, options);
         }
         if (plan.pipeline == "dpo") {
             models.other.reset();
@@ -329,10 +342,17 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
         // ---- where a step's groups come from: the data, or rollouts of the policy ----
         std::unique_ptr<StepSource> source;
         if (plan.pipeline == "ppo") {
-            source = std::make_unique<RolloutSource>(RolloutParts{
-                plan, options, folder, models, *encoder, *rewards, data.prompts, data.train});
+            source = std::make_unique<RolloutSource>(RolloutParts{plan,
+                                                                  options,
+                                                                  folder,
+                                                                  models,
+                                                                  *encoder,
+                                                                  *rewards,
+                                                                  data.prompts,
+                                                                  data.train,
+                                                                  data.kept});
         } else {
-            source = std::make_unique<DataSource>(plan, data.train);
+            source = std::make_unique<DataSource>(plan, data.train, data.kept);
         }
 
         // ---- train ----
@@ -346,6 +366,7 @@ RunResult run_pipeline(const Plan& plan, Registry& registry, const RunOptions& o
                         data.tags,
                         reference_key);
         trainer.resume();
+        folder.write("environment.json", environment.dump(2) + "\n");  // nothing refuses it now
         const std::optional<int64_t> last = trainer.run();
         folder.flush();
         result.steps = trainer.step();

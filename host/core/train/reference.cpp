@@ -161,18 +161,22 @@ void attach_references(const Plan& plan,
                        const Reference& reference,
                        ReferenceStore& store,
                        std::vector<Group>& train,
+                       const Kept& kept,
                        std::vector<EvalSet>& evals,
                        const RunOptions& options) {
     std::set<size_t> reached;
     const size_t n = train.size();
-    const int64_t steps = n == 0 ? 0 : std::min(total_steps(plan, n), steps_per_epoch(plan, n));
-    for (int64_t step = 0; step < steps; ++step) {
-        const std::vector<size_t> positions = positions_of_step(plan, n, step);
+    const int64_t steps = n == 0 ? 0 : total_steps(plan, n);
+    const bool all = steps >= steps_per_epoch(plan, n);
+    for (int64_t step = 0; step < steps && !all; ++step) {
+        const std::vector<size_t> positions = positions_of_step(plan, kept, step);
         reached.insert(positions.begin(), positions.end());
     }
     std::vector<Group*> groups;
-    for (const size_t g : reached) {
-        groups.push_back(&train[g]);
+    for (size_t g = 0; g < n; ++g) {
+        if (all || reached.contains(g)) {
+            groups.push_back(&train[g]);
+        }
     }
     attach_reference(groups, "training data", reference, store, options);
     for (EvalSet& set : evals) {

@@ -38,6 +38,7 @@ void attach_references(const Plan& plan,
                        const Reference& reference,
                        ReferenceStore& store,
                        std::vector<Group>& train,
+                       const Kept& kept,
                        std::vector<EvalSet>& evals,
                        const RunOptions& options);
 

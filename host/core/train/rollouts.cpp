@@ -334,8 +334,7 @@ std::optional<std::vector<const Group*>> RolloutSource::groups(const RunInfo& in
         out.push_back(&batch_[static_cast<size_t>(order[static_cast<size_t>(i)])]);
     }
     if (!parts_.preferences.empty()) {
-        for (const size_t g :
-             positions_of_step(parts_.plan, parts_.preferences.size(), info.step)) {
+        for (const size_t g : positions_of_step(parts_.plan, parts_.kept, info.step)) {
             out.push_back(&parts_.preferences[g]);
         }
     }
@@ -369,11 +368,13 @@ bool RolloutSource::evaluate(const EvalSet& set, const RunInfo& info, Row& row) 
 }
 
 nlohmann::json RolloutSource::save() const {
-    return {{"kl_coef", kl_coef_}, {"batch", current_}};
+    return {{"kl_coef", kl_coef_}, {"batch", current_}, {"stop_reason", stop_reason_}};
 }
 
 void RolloutSource::load(const nlohmann::json& state, int64_t step) {
     kl_coef_ = state.at("kl_coef");
+    stop_reason_ =
+        state.value("stop_reason", "");  // a batch that went too far teaches nothing later
     const int64_t batch = state.at("batch");
     if (batch != step / steps_per_batch()) {
         return;  // the next step samples a batch of its own

@@ -24,6 +24,7 @@ struct RolloutParts {
     const Rewards& rewards;
     const std::vector<Group>& prompts;      ///< one candidate without a response in each
     const std::vector<Group>& preferences;  ///< empty: no objective learns from them
+    const Kept& kept;                       ///< of the preferences
 };
 
 class RolloutSource final : public StepSource {

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <map>
 #include <sys/file.h>
 #include <unistd.h>
 #include <vector>
@@ -18,23 +17,6 @@ namespace fs = std::filesystem;
 
 namespace samara::host {
 namespace {
-
-// What differs between two resolved configurations, for a message; empty: they are one run, which
-// may have been moved.
-std::string difference(const std::string& was, const std::string& now) {
-    std::map<std::string, std::string> a = settings_of(was), b = settings_of(now);
-    std::vector<SettingChange> changes = differences(a, b);
-    if (a["run.seed"] != b["run.seed"]) {
-        changes.insert(changes.begin(), {"run.seed", a["run.seed"], b["run.seed"]});
-    }
-    std::string out;
-    for (const SettingChange& change : changes) {
-        out += (out.empty() ? "" : "; ") + change.key + " was " +
-               (change.was.empty() ? "not set" : change.was) + ", now " +
-               (change.is.empty() ? "not set" : change.is);
-    }
-    return out;
-}
 
 std::string host_name() {
     char name[256] = {};
@@ -82,7 +64,7 @@ RunFolder::RunFolder(const Plan& plan, bool resume)
                         path_,
                         "continue it with --resume, or choose another [run] output");
         }
-        if (const std::string changed = difference(was, plan.resolved); !changed.empty()) {
+        if (const std::string changed = other_run(was, plan.resolved); !changed.empty()) {
             ::close(lock_);
             throw Error(Code::corrupt,
                         "the folder holds a run of another configuration: " + changed,

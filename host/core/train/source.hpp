@@ -50,7 +50,8 @@ public:
 /// Preference groups in the order of the plan.
 class DataSource final : public StepSource {
 public:
-    DataSource(const Plan& plan, const std::vector<Group>& groups) : plan_(plan), groups_(groups) {}
+    DataSource(const Plan& plan, const std::vector<Group>& groups, const Kept& kept)
+        : plan_(plan), groups_(groups), kept_(kept) {}
     [[nodiscard]] int64_t steps_per_epoch() const override {
         return samara::host::steps_per_epoch(plan_, groups_.size());
     }
@@ -59,7 +60,7 @@ public:
     }
     [[nodiscard]] std::optional<std::vector<const Group*>> groups(const RunInfo& info) override {
         std::vector<const Group*> out;
-        for (const size_t g : positions_of_step(plan_, groups_.size(), info.step)) {
+        for (const size_t g : positions_of_step(plan_, kept_, info.step)) {
             out.push_back(&groups_[g]);
         }
         return out;
@@ -68,6 +69,7 @@ public:
 private:
     const Plan& plan_;
     const std::vector<Group>& groups_;
+    const Kept& kept_;
 };
 
 }  // namespace samara::host
