@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <set>
 #include <thread>
 
 namespace fs = std::filesystem;
@@ -177,10 +176,10 @@ private:
     // the caches that the next may share.  With a budget an arm's first run goes alone to its end,
     // which tells what its runs need.
     [[nodiscard]] bool may_start(size_t r) const {
-        if (running_.empty()) {
+        if (children_.size() == 0) {
             return true;
         }
-        if (running_.size() >= static_cast<size_t>(ablation_.jobs)) {
+        if (children_.size() >= static_cast<size_t>(ablation_.jobs)) {
             return false;
         }
         double bytes = 0;
@@ -191,7 +190,7 @@ private:
             bytes += need == needs_.end() ? 0.0 : need->second.peak_bytes;
         };
         add(r);
-        for (const size_t other : running_) {
+        for (const size_t other : children_.ids()) {
             add(other);
             if (!fs::exists(runs_[other].plan.output + "/metrics.jsonl")) {
                 return false;
@@ -265,13 +264,11 @@ private:
         const std::string log = run.plan.output + "/log.txt";
         say(title(r) + (states_[r] == State::unfinished ? ": continues, log " : ": log ") + log);
         children_.start(r, command_of(run, "--resume"), environment, log);
-        running_.insert(r);
     }
 
     void finish(const EndedChild& child) {
         const bool good = child.status == 0;
         states_[child.id] = good ? State::done : State::failed;
-        running_.erase(child.id);
         if (good) {
             learn(child.id, child.seconds, child.peak_bytes);
             say(title(child.id) + ": done in " + duration_text(child.seconds) + ", peak " +
@@ -292,7 +289,6 @@ private:
     const Common& common_;
     std::vector<State> states_;
     Children children_;
-    std::set<size_t> running_;
     std::map<std::string, Need> needs_;  ///< by arm
     int status_ = 0;
     size_t failed_ = 0;

@@ -127,6 +127,14 @@ void Children::start(size_t id,
     running_.push_back({id, pid, log, begin, std::chrono::steady_clock::now()});
 }
 
+std::vector<size_t> Children::ids() const {
+    std::vector<size_t> out;
+    for (const Child& child : running_) {
+        out.push_back(child.id);
+    }
+    return out;
+}
+
 void Children::stop() {
     if (!stopped_) {
         for (const Child& child : running_) {

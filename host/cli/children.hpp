@@ -40,6 +40,7 @@ public:
     Children& operator=(const Children&) = delete;
 
     [[nodiscard]] size_t size() const { return running_.size(); }
+    [[nodiscard]] std::vector<size_t> ids() const;  ///< in the order of their starts
     /// Starts `command` (an absolute path and its arguments) with `environment` (NAME=value) added,
     /// its output appended to the file `log`.  Throws Error(Code::io).
     void start(size_t id,

@@ -256,6 +256,23 @@ class Ablate(Case):
         self.assertEqual(said[:2] + said[6:8], ["[1/6", "[1/6 end", "[4/6", "[4/6 end"])
         self.assertEqual((said[2:4], sorted(said[4:6])), (["[2/6", "[3/6"], ["[2/6 end", "[3/6 end"]))
 
+    def test_two_builds_of_a_plugin_are_arms(self):
+        for name in ("one.so", "two.so"):
+            subprocess.run(["cc", "-shared", "-fPIC", "-I", ROOT / "sdk/include", ROOT / "examples/hello_objective/hello_objective.c",
+                            "-o", self.folder / name, "-lm"], check=True)
+        with open(self.folder / "two.so", "ab") as file:
+            file.write(b" ")
+        file = self.folder / "builds.toml"
+        file.write_text(f'base = "run.toml"\noutput = "{self.out}"\nseeds = [1]\n[set]\ntrain.max_steps = 2\n' + "".join(
+            f'[arms.{name}]\nplugins.load = ["{name}.so"]\nobjective.0 = {{ plugin = "example.hello_objective" }}\n'
+            for name in ("one", "two")))
+        samara("ablate", file, env=self.env)
+        hashes = {json.loads((self.out / arm / "seed-1/environment.json").read_text())["plugins"]["example.hello_objective"]["sha256"]
+                  for arm in ("one", "two")}
+        self.assertEqual(len(hashes), 2)
+        rows_of_two = [row for row in json.loads((self.out / "report.json").read_text())["results"] if row["arm"] == "two"]
+        self.assertEqual({row["difference"]["mean"] for row in rows_of_two}, {0})  # the same code
+
     def test_two_ablations_do_not_share_a_folder(self):
         file = self.ablation()
         self.out.mkdir()

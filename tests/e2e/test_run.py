@@ -153,10 +153,15 @@ class Run(Case):
             self.skipTest("a card is here")
         model = tiny_model(self.folder / "model")
         config = write_config(self.folder, model, self.folder / "out")
-        refused = samara("run", config, "--set", "run.device=cuda", env=self.env, check=False)
-        self.assertEqual(refused.returncode, 9)
-        self.assertIn("run.device: 'cuda' is not available", refused.stderr)
-        self.assertIn('set run.device = "cpu"', refused.stderr)
+        ablation = self.folder / "ablation.toml"
+        ablation.write_text(f'base = "{config.name}"\noutput = "{self.folder}/arms"\nseeds = [1]\n[set]\nrun.device = "cuda"\n[arms.one]\n')
+        for asked in (("run", config, "--set", "run.device=cuda"), ("run", config, "--set", "run.device=cuda", "--dry-run"),
+                      ("ablate", ablation), ("ablate", ablation, "--dry-run")):
+            refused = samara(*asked, env=self.env, check=False)
+            self.assertEqual(refused.returncode, 9, refused.stderr)
+            self.assertIn("run.device: 'cuda' is not available", refused.stderr)
+            self.assertIn('set run.device = "cpu"', refused.stderr)
+        self.assertFalse((self.folder / "arms").exists())
         self.assertFalse((self.folder / "out").exists())
         self.assertFalse((self.folder / "cache/groups").exists())
         prompts = self.folder / "prompts.jsonl"

@@ -3,7 +3,6 @@
 
 #include "core/store/files.hpp"
 #include "core/train/step_stats.hpp"
-#include "runtime/error.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -61,13 +60,6 @@ ChangeRow compare(const std::vector<Json>& before,
     ChangeRow change;
     change.tag = tag;
     change.part = part;
-    if (before.size() != after.size()) {
-        throw Error(Code::corrupt,
-                    "the evaluation set changed while the run was stopped: " +
-                        std::to_string(before.size()) + " relations before, now " +
-                        std::to_string(after.size()),
-                    tag);
-    }
     std::map<std::string, double> by_record;
     for (size_t r = 0; r < before.size(); ++r) {
         const double flip = before[r].value("flip", 0.0);

@@ -1,6 +1,7 @@
-// Plugins held to an earlier run's; see locked.hpp.
+// Held to an earlier run; see locked.hpp.
 #include "core/train/locked.hpp"
 
+#include "core/log/log.hpp"
 #include "core/store/files.hpp"
 #include "runtime/error.hpp"
 
@@ -68,6 +69,31 @@ void check_locked(const Plan& plan, const Registry& registry, const std::string&
                     "plugins are not those of the lock:" + differing,
                     file,
                     "bring the locked libraries back, or lock to a newer run's environment.json");
+    }
+}
+
+void check_same(const Json& was, const Json& now, const std::string& file) {
+    const auto differs = [&](const char* list, const char* field, const std::string& what) {
+        for (const auto& [name, one] : now.at(list).items()) {
+            if (was.contains(list) && was[list].contains(name) &&
+                was[list][name].value(field, "") != one.value(field, "")) {
+                throw Error(Code::corrupt,
+                            "the run was begun with another " + what + " '" + name + "': " + field +
+                                " was " + was[list][name].value(field, "") + ", now " +
+                                one.value(field, ""),
+                            file,
+                            "restore it, or start the run anew in another [run] output");
+            }
+        }
+    };
+    differs("plugins", "sha256", "build of plugin");
+    differs("data", "cache_key", "version of the data");
+    for (const char* key : {"samara", "libtorch", "threads", "fp32_route", "cpu"}) {
+        if (was.contains(key) && now.contains(key) && was[key] != now[key]) {
+            log::warning(std::string("the run was begun with another ") + key + ", " +
+                         was[key].dump() + ", now " + now[key].dump() +
+                         ": its bytes are not those of an uninterrupted run");
+        }
     }
 }
 

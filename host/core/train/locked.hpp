@@ -1,4 +1,5 @@
-// Which plugin libraries a run uses, and the check that they are those of an earlier run.
+// What holds a run to an earlier one: the plugin libraries it uses (--locked), and all that its
+// first part began with (--resume).
 #pragma once
 #include "core/config/plan.hpp"
 #include "runtime/registry.hpp"
@@ -15,5 +16,13 @@ nlohmann::ordered_json plugins_of(const Plan& plan, const Registry& registry);
 /// Throws Error(Code::plugin) when a plugin of the plan is not in `file`, an environment.json, or
 /// has another SHA-256 there; Error(Code::config) when `file` is none.
 void check_locked(const Plan& plan, const Registry& registry, const std::string& file);
+
+/// Of two environment.json of one run, its first part's and the present; null `was`: nothing.
+/// Throws Error(Code::corrupt) that names `file` for another file of a plugin or other data: going
+/// on would leave one model of two experiments.  Warns of another version, processor, number of
+/// threads or fp32 route, whose bytes differ.
+void check_same(const nlohmann::ordered_json& was,
+                const nlohmann::ordered_json& now,
+                const std::string& file);
 
 }  // namespace samara::host

@@ -134,32 +134,6 @@ Data prepare_all(const Plan& plan,
     return data;
 }
 
-/// A run that goes on with other plugins or data would leave one model of two experiments.
-void check_same(const Json& was, const Json& now, const std::string& file) {
-    const auto differs = [&](const char* list, const char* field, const std::string& what) {
-        for (const auto& [name, one] : now.at(list).items()) {
-            if (was.contains(list) && was[list].contains(name) &&
-                was[list][name].value(field, "") != one.value(field, "")) {
-                throw Error(Code::corrupt,
-                            "the run was begun with another " + what + " '" + name + "': " + field +
-                                " was " + was[list][name].value(field, "") + ", now " +
-                                one.value(field, ""),
-                            file,
-                            "restore it, or start the run anew in another [run] output");
-            }
-        }
-    };
-    differs("plugins", "sha256", "build of plugin");
-    differs("data", "cache_key", "version of the data");
-    for (const char* key : {"samara", "libtorch", "threads", "fp32_route", "cpu"}) {
-        if (was.contains(key) && now.contains(key) && was[key] != now[key]) {
-            log::warning(std::string("the run was begun with another ") + key + ", " +
-                         was[key].dump() + ", now " + now[key].dump() +
-                         ": its bytes are not those of an uninterrupted run");
-        }
-    }
-}
-
 Json environment_of(const Plan& plan,
                     const Registry& registry,
                     const RunOptions& options,
