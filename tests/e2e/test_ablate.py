@@ -350,8 +350,8 @@ class Ablate(Case):
         arms = {"quickstart": ["plain", "mapl", "intra"], "mapl_reward": ["plain", "naive", "intra", "inter", "both", "both_ways", "placebo"],
                 "mapl_reward_rates": [f"{arm},{rate}" for arm in ("plain", "naive", "intra", "inter", "both")
                                       for rate in ("2e-05", "5e-05", "1e-04")],
-                "mapl_reward_more": ["both", "both_stop", "base_3", "both_avoid", "plain_tokens", "plain_5e-5", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
-                "mapl_reward_blind": ["prompt_only", "no_question"]}
+                "mapl_reward_more": ["both", "both_stop", "base_3", "both_avoid", "plain_tokens", "hinge", "squared", "logprob_strength", "k1", "k2", "k3", "k4"],
+                "mapl_reward_blind": ["prompt_only", "no_question"], "mapl_reward_own_rates": ["plain", "naive", "intra", "inter", "both"]}
         copy = self.folder / "copy"  # beside rows as scripts/benchmark_rows.py leaves them: the repository has none
         shutil.copytree(ROOT / "configs", copy / "configs")
         (copy / "examples").symlink_to(ROOT / "examples")
